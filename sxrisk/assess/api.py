@@ -1,0 +1,197 @@
+"""A project as Python users meet it: open, check, run, and its parts as tables and scans."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from sxrisk.assess.project import ProjectFile, load_project
+from sxrisk.assess.reporter import Reporter, SilentReporter
+from sxrisk.assess.run import RunResult, StageFolder, run_project
+from sxrisk.assess.stages import load_project_layer
+from sxrisk.errors import ParameterError
+
+__all__ = ["InputCheck", "Project"]
+
+
+@dataclass(frozen=True)
+class InputCheck:
+    """What a project's inputs look like, before anything is computed.
+
+    Attributes
+    ----------
+    layers : DataFrame
+        ``layer, kind, rows, used, rejected, crs_source`` per layer.
+    scans : DataFrame
+        ``site, epoch, file, points, crs`` per scan file, from its header.
+    rules : int
+        Number of criteria that are loaded.
+    """
+
+    layers: pd.DataFrame
+    scans: pd.DataFrame
+    rules: int
+
+
+class Project:
+    """A project file, validated.
+
+    Use :meth:`open` to make one.
+
+    Parameters
+    ----------
+    file : ProjectFile
+        From :func:`sxrisk.assess.load_project`.
+    """
+
+    def __init__(self, file: ProjectFile) -> None:
+        self.file = file
+
+    @classmethod
+    def open(cls, path: str | Path, *, allow: Sequence[str | Path] = ()) -> "Project":
+        """Read and validate a project file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The TOML file.
+        allow : sequence of str or Path
+            Folders outside the project's own from which it may read.
+
+        Returns
+        -------
+        Project
+
+        Raises
+        ------
+        ProjectError
+            With every problem of the file at once.
+        """
+        return cls(load_project(path, allow=allow))
+
+    @property
+    def name(self) -> str:
+        """Name of the assessment in its own language."""
+        return self.file.project.title(self.file.project.language)
+
+    def layer(self, key: str) -> gpd.GeoDataFrame:
+        """One layer, checked, in EPSG:4490.
+
+        Raises
+        ------
+        ParameterError
+            If the project has no layer of that id.
+        """
+        if key not in self.file.layers:
+            raise ParameterError(f"no layer is called {key!r}", expected=f"one of {', '.join(self.file.layers)}")
+        return load_project_layer(key, self.file.layers[key]).frame
+
+    def scans(self, site: str, epoch: int = 0) -> list[Any]:
+        """Scans of a site at one epoch, lazily read.
+
+        Parameters
+        ----------
+        site : str
+            Id of the site in the project file.
+        epoch : int
+            0 is the oldest; negative counts from the newest.
+
+        Returns
+        -------
+        list of Scan
+
+        Raises
+        ------
+        ParameterError
+            If there is no such site or epoch.
+        """
+        from sxrisk.assess.stages import read_epoch
+
+        if site not in self.file.sites:
+            raise ParameterError(f"no site is called {site!r}", expected=f"one of {', '.join(self.file.sites)}")
+        epochs = self.file.sites[site].epochs
+        if not -len(epochs) <= epoch < len(epochs):
+            raise ParameterError(f"site {site!r} has no epoch {epoch}", expected=f"-{len(epochs)} to {len(epochs) - 1}")
+        return read_epoch(self.file.sites[site], epochs[epoch])
+
+    def check(self) -> InputCheck:
+        """Read every layer and every scan header; compute nothing.
+
+        Returns
+        -------
+        InputCheck
+
+        Raises
+        ------
+        InputError
+            At the first file that cannot be used.
+        """
+        from sxrisk.assess.stages import read_epoch
+        from sxrisk.rules import load_catalogue
+
+        layers = []
+        for key, source in self.file.layers.items():
+            loaded = load_project_layer(key, source)
+            used, rejected = len(loaded.frame), len(loaded.rejects)
+            origin = ", ".join(sorted(loaded.frame["crs_source"].unique()))
+            layers.append((key, source.kind, used + rejected, used, rejected, origin))
+        scans = [
+            (key, epoch.date.isoformat(), source.path.name, scan.n_points, scan.crs.name if scan.crs else "")
+            for key, site in self.file.sites.items()
+            for epoch in site.epochs
+            for source, scan in zip(epoch.scans, read_epoch(site, epoch), strict=True)
+        ]
+        options = self.file.rules
+        catalogue = load_catalogue(
+            options.files, values=options.values, overrides=options.overrides, exclude=options.exclude
+        )
+        return InputCheck(
+            pd.DataFrame(layers, columns=["layer", "kind", "rows", "used", "rejected", "crs_source"]),
+            pd.DataFrame(scans, columns=["site", "epoch", "file", "points", "crs"]),
+            len(catalogue.rules),
+        )
+
+    def run(
+        self,
+        out: str | Path,
+        *,
+        resume: bool = False,
+        only: str | None = None,
+        strict: bool = False,
+        workers: int = 1,
+        reporter: Reporter | None = None,
+    ) -> RunResult | StageFolder:
+        """Do the main job; see :func:`sxrisk.assess.run_project` for the parameters and errors.
+
+        Returns
+        -------
+        RunResult
+            Its ``index`` is the front page, ``findings()`` the table.
+        """
+        return run_project(
+            self.file,
+            Path(out),
+            reporter=reporter or SilentReporter(),
+            resume=resume,
+            only=only,
+            strict=strict,
+            workers=workers,
+        )
+
+    def _repr_html_(self) -> str:
+        layers = "".join(
+            f"<tr><td>{escape(key)}</td><td>{escape(source.kind)}</td><td>{escape(source.path.name)}</td></tr>"
+            for key, source in self.file.layers.items()
+        )
+        sites = "".join(
+            f"<li>{escape(key)}: {escape(site.kind)}, {len(site.epochs)} epoch(s)</li>"
+            for key, site in self.file.sites.items()
+        )
+        return (
+            f"<h4>{escape(self.name)}</h4><p>as of {self.file.project.as_of}</p>"
+            f"<table><tr><th>layer</th><th>kind</th><th>file</th></tr>{layers}</table><ul>{sites}</ul>"
+        )

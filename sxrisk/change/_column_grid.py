@@ -1,0 +1,205 @@
+"""A cloud sorted into vertical columns: the index behind every neighbourhood search of this room.
+
+Points are sorted by the square column they stand in (a counting sort, stable, so the order does not depend on the number of
+threads) and kept as separate x, y and z arrays. The columns of one row lie one after the other in memory: a search reads
+a few long runs of points and never follows a pointer. Tall columns (vertical faces, roof above floor) are sorted by z as
+well, so that a search takes only the part at its own height.
+"""
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from sxrisk.errors import GeometryError
+
+__all__ = ["ColumnGrid", "build_column_grid", "cloud_bounds", "first_at_least"]
+
+_MAX_CHUNKS = 8  # every chunk of points has a histogram of its own: more of them cost memory, not time
+_MIN_COLUMNS = 4096  # small clouds may have more columns than points
+_TALL_COLUMN = 4.0  # a column higher than this many cells is sorted by z
+
+
+class ColumnGrid(NamedTuple):
+    """Points sorted by column; coordinates are offsets from the caller's local origin, in metres.
+
+    ``start[c]`` to ``start[c + 1]`` are the points of column ``c = ix * ny + iy``; ``low`` and ``high`` its z range;
+    ``tall`` says that the column is sorted by z; ``source`` is the row of each point in the cloud.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    z: NDArray[np.float64]
+    source: NDArray[np.int32]
+    start: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    tall: NDArray[np.bool_]
+    x0: float
+    y0: float
+    cell: float
+    nx: int
+    ny: int
+
+
+def cloud_bounds(xyz: NDArray[np.float64], what: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lowest and highest x, y, z of a cloud (n, 3), which must hold at least one point and only finite ones.
+
+    Raises
+    ------
+    GeometryError
+        If the cloud is empty or holds NaN or infinite coordinates.
+    """
+    if len(xyz) == 0:
+        raise GeometryError(f"{what} holds no points", expected="at least one point")
+    chunks = np.linspace(0, len(xyz), min(_MAX_CHUNKS, len(xyz)) + 1).astype(np.int64)
+    low = np.empty((len(chunks) - 1, 3))
+    high = np.empty_like(low)
+    bad = np.zeros(len(low), np.int64)
+    _bounds(xyz, chunks, low, high, bad)
+    if bad.sum() > 0:
+        raise GeometryError(
+            f"{bad.sum()} of the {len(xyz)} points of {what} have a coordinate that is not finite",
+            expected="finite coordinates",
+            remedy="Remove these points first",
+        )
+    return low.min(axis=0), high.max(axis=0)
+
+
+def build_column_grid(
+    xyz: NDArray[np.float64],
+    origin: NDArray[np.float64],
+    cell: float,
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    *,
+    corner: tuple[float, float] | None = None,
+) -> ColumnGrid:
+    """Sort the points of a cloud that lie between two corners into columns.
+
+    Parameters
+    ----------
+    xyz : (n, 3) float64
+        Points in metres, in the coordinates of the cloud.
+    origin : (3,) float64
+        Local origin that is subtracted from every point.
+    cell : float
+        Side of a column in metres. It is doubled until there are at most four columns a point.
+    low, high : (3,) float64
+        Corners of the box, relative to `origin`; points outside it are left out.
+    corner : (float, float), optional
+        Where the columns begin, relative to `origin`; by default at `low`.
+    """
+    x0, y0 = (float(low[0]), float(low[1])) if corner is None else corner
+    limit = max(_MIN_COLUMNS, 4 * len(xyz))
+    while (math.floor((high[0] - x0) / cell) + 1) * (math.floor((high[1] - y0) / cell) + 1) > limit:
+        cell *= 2.0
+    nx = math.floor((high[0] - x0) / cell) + 1
+    ny = math.floor((high[1] - y0) / cell) + 1
+    n_chunks = max(1, min(_MAX_CHUNKS, numba.get_num_threads(), len(xyz) // 4096))
+    chunks = np.linspace(0, len(xyz), n_chunks + 1).astype(np.int64)
+    column = np.empty(len(xyz), np.int32)
+    place = np.zeros((n_chunks, nx * ny), np.int32)
+    _count(xyz, chunks, origin, low, high, x0, y0, 1.0 / cell, nx, ny, column, place)
+    start = np.empty(nx * ny + 1, np.int64)
+    _accumulate(place, start)
+    size = int(start[-1])
+    x, y, z = np.full(size+16,1e30), np.full(size+16,1e30), np.full(size+16,1e30)
+    source = np.empty(size, np.int32)
+    _scatter(xyz, chunks, origin, column, place, x, y, z, source)
+    z_low, z_high, tall = np.empty(nx * ny), np.empty(nx * ny), np.zeros(nx * ny, np.bool_)
+    _sort_tall(start, x, y, z, source, _TALL_COLUMN * cell, z_low, z_high, tall)
+    return ColumnGrid(x, y, z, source, start, z_low, z_high, tall, x0, y0, cell, nx, ny)
+
+
+@njit(parallel=True, cache=True)
+def _bounds(xyz, chunks, low, high, bad):  # type: ignore[no-untyped-def]
+    for t in prange(len(chunks) - 1):
+        x_low = y_low = z_low = np.inf
+        x_high = y_high = z_high = -np.inf
+        for i in range(chunks[t], chunks[t + 1]):
+            x, y, z = xyz[i, 0], xyz[i, 1], xyz[i, 2]
+            if not math.isfinite(x + y + z):
+                bad[t] += 1
+            x_low, x_high = min(x_low, x), max(x_high, x)
+            y_low, y_high = min(y_low, y), max(y_high, y)
+            z_low, z_high = min(z_low, z), max(z_high, z)
+        low[t, 0], low[t, 1], low[t, 2] = x_low, y_low, z_low
+        high[t, 0], high[t, 1], high[t, 2] = x_high, y_high, z_high
+
+
+@njit(parallel=True, cache=True)
+def _count(xyz, chunks, origin, low, high, x0, y0, inverse, nx, ny, column, place):  # type: ignore[no-untyped-def]
+    for t in prange(len(chunks) - 1):
+        for i in range(chunks[t], chunks[t + 1]):
+            x, y, z = xyz[i, 0] - origin[0], xyz[i, 1] - origin[1], xyz[i, 2] - origin[2]
+            inside = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])
+            if inside & (z >= low[2]) & (z <= high[2]):
+                ix = min(max(int((x - x0) * inverse), 0), nx - 1)
+                iy = min(max(int((y - y0) * inverse), 0), ny - 1)
+                c = ix * ny + iy
+                column[i] = c
+                place[t, c] += 1
+            else:
+                column[i] = -1
+
+
+@njit(cache=True)
+def _accumulate(place, start):  # type: ignore[no-untyped-def]
+    total = 0
+    for c in range(place.shape[1]):
+        start[c] = total
+        for t in range(place.shape[0]):
+            count = place[t, c]
+            place[t, c] = total
+            total += count
+    start[place.shape[1]] = total
+
+
+@njit(parallel=True, cache=True)
+def _scatter(xyz, chunks, origin, column, place, x, y, z, source):  # type: ignore[no-untyped-def]
+    for t in prange(len(chunks) - 1):
+        for i in range(chunks[t], chunks[t + 1]):
+            c = column[i]
+            if c >= 0:
+                k = place[t, c]
+                place[t, c] = k + 1
+                x[k] = xyz[i, 0] - origin[0]
+                y[k] = xyz[i, 1] - origin[1]
+                z[k] = xyz[i, 2] - origin[2]
+                source[k] = i
+
+
+@njit(parallel=True, cache=True)
+def _sort_tall(start, x, y, z, source, height, low, high, tall):  # type: ignore[no-untyped-def]
+    n_columns = len(start) - 1
+    block = 1024
+    for t in prange((n_columns + block - 1) // block):
+        for c in range(t * block, min(n_columns, (t + 1) * block)):
+            s, e = start[c], start[c + 1]
+            z_low, z_high = np.inf, -np.inf
+            for k in range(s, e):
+                z_low, z_high = min(z_low, z[k]), max(z_high, z[k])
+            low[c], high[c] = z_low, z_high
+            if z_high - z_low > height:
+                tall[c] = True
+                order = np.argsort(z[s:e])
+                x[s:e] = x[s:e][order]
+                y[s:e] = y[s:e][order]
+                z[s:e] = z[s:e][order]
+                source[s:e] = source[s:e][order]
+
+
+@njit(cache=True)
+def first_at_least(z, s, e, value):  # type: ignore[no-untyped-def]
+    """First index in the sorted ``z[s:e]`` whose value is at least `value`."""
+    while s < e:
+        middle = (s + e) // 2
+        if z[middle] < value:
+            s = middle + 1
+        else:
+            e = middle
+    return s

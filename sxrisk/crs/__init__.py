@@ -1,0 +1,39 @@
+"""Where a coordinate really is: CGCS2000 zones, GCJ-02 and BD-09, legacy datums, metres on the ground.
+
+Everything inside sxrisk is geographic CGCS2000 (EPSG:4490), longitude before latitude. WGS 84 and CGCS2000 are taken as
+identical: they differ by the plate motion since 2000.0, some decimetres in Shanxi, which is below what screening can use.
+"""
+
+from sxrisk.crs._metric import GEOD, geodesic_distance_m, local_metric, point_scale_factor, zone_epsg
+from sxrisk.crs._names import GEOGRAPHIC_EPSG, China, crs_source, geographic_transform, is_gauss_kruger, parse_crs
+from sxrisk.crs._offsets import (
+    bd09_to_gcj02,
+    bd09_to_wgs84,
+    gcj02_to_bd09,
+    gcj02_to_wgs84,
+    wgs84_to_bd09,
+    wgs84_to_gcj02,
+)
+from sxrisk.crs._reproject import reproject_geometries, to_geographic
+
+__all__ = [
+    "GEOD",
+    "GEOGRAPHIC_EPSG",
+    "China",
+    "bd09_to_gcj02",
+    "bd09_to_wgs84",
+    "crs_source",
+    "gcj02_to_bd09",
+    "gcj02_to_wgs84",
+    "geodesic_distance_m",
+    "geographic_transform",
+    "is_gauss_kruger",
+    "local_metric",
+    "parse_crs",
+    "point_scale_factor",
+    "reproject_geometries",
+    "to_geographic",
+    "wgs84_to_bd09",
+    "wgs84_to_gcj02",
+    "zone_epsg",
+]

@@ -1,0 +1,232 @@
+"""From what a person or a file calls a coordinate system to one whose place on the earth is known."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError as ProjCRSError
+from pyproj.exceptions import ProjError
+
+from sxrisk.crs._offsets import bd09_to_wgs84, gcj02_to_wgs84
+from sxrisk.errors import CRSError
+
+__all__ = ["GEOGRAPHIC_EPSG", "China", "crs_source", "geographic_transform", "is_gauss_kruger", "parse_crs"]
+
+GEOGRAPHIC_EPSG = 4490
+
+Coordinates: TypeAlias = NDArray[np.float64]
+GeographicTransform: TypeAlias = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
+
+
+class China(StrEnum):
+    """The offset systems of Chinese web maps, which no CRS library knows."""
+
+    GCJ02 = "gcj02"
+    BD09 = "bd09"
+
+
+_OFFSET_NAMES = {
+    "gcj02": China.GCJ02, "gcj": China.GCJ02, "火星坐标": China.GCJ02, "火星坐标系": China.GCJ02, "国测局坐标": China.GCJ02,
+    "高德": China.GCJ02, "高德坐标": China.GCJ02, "腾讯坐标": China.GCJ02, "amap": China.GCJ02,
+    "bd09": China.BD09, "bd09ll": China.BD09, "bd": China.BD09, "百度": China.BD09, "百度坐标": China.BD09,
+    "百度坐标系": China.BD09, "baidu": China.BD09,
+}  # fmt: skip
+_DATUM_NAMES = {
+    "cgcs2000": 4490, "2000": 4490, "2000坐标系": 4490, "国家2000": 4490, "国家2000坐标系": 4490, "2000国家大地坐标系": 4490,
+    "国家大地2000": 4490, "wgs84": 4326, "wgs1984": 4326, "wgs84坐标系": 4326, "gps": 4326, "crs84": 4326,
+}  # fmt: skip
+_LEGACY = re.compile(r"beijing|pekin|(?<![a-z])xi'?an|北京|西安|bj54|xa80|pulkovo|krass?ovsk[yi]", re.IGNORECASE)
+_LEGACY_REMEDY = (
+    "Give the layer's coordinates in CGCS2000, or have the surveying office transform it: "
+    "the shift to CGCS2000 (tens of metres to over 100 m) needs local parameters, and a guess is refused"
+)
+_EXAMPLES = 'e.g. "EPSG:4490", "EPSG:4547", "CGCS2000", "WGS84", "GCJ-02" or "BD-09"'
+
+
+def parse_crs(text: str | int | CRS) -> CRS | China:
+    """A coordinate system that can be placed on the earth, from what a person or a file calls it.
+
+    Parameters
+    ----------
+    text : str, int or pyproj.CRS
+        EPSG code, ``"EPSG:4547"``, WKT, a PROJ string, or a name: CGCS2000, WGS84, GCJ-02, BD-09, 国家2000, 百度坐标, ...
+
+    Returns
+    -------
+    pyproj.CRS or China
+        ``China.GCJ02`` and ``China.BD09`` equal the strings ``"gcj02"`` and ``"bd09"``.
+
+    Raises
+    ------
+    CRSError
+        If the text names no CRS, if it is a legacy datum (Beijing 1954, Xian 1980, ...) or a local grid whose place on
+        the earth needs parameters, or if only a ballpark transform to CGCS2000 exists.
+
+    Examples
+    --------
+    >>> parse_crs("GCJ-02") == "gcj02"
+    True
+    >>> parse_crs("CGCS2000").to_epsg(), parse_crs("EPSG:4547").to_epsg()
+    (4490, 4547)
+    >>> parse_crs("EPSG:4214")
+    Traceback (most recent call last):
+    sxrisk.errors.CRSError: EPSG:4214 (Beijing 1954) is a legacy datum ...
+    """
+    if isinstance(text, CRS):
+        return _checked(text, text.to_string() if len(text.to_string()) < 60 else text.name)
+    if isinstance(text, int):
+        return _parse(f"EPSG:{text}")
+    if not isinstance(text, str) or not text.strip():
+        raise CRSError(f"the coordinate system is {text!r}", expected=_EXAMPLES)
+    return _parse(text.strip())
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> CRS | China:
+    shown = text if len(text) <= 80 else f"{text[:77]}..."
+    key = re.sub(r"[\s_\-]", "", unicodedata.normalize("NFKC", text)).casefold()
+    if key in _OFFSET_NAMES:
+        return _OFFSET_NAMES[key]
+    if key in _DATUM_NAMES:
+        return CRS.from_epsg(_DATUM_NAMES[key])
+    try:
+        crs = CRS.from_user_input(int(text) if re.fullmatch(r"\d{4,6}", text) else text)
+    except ProjCRSError as error:
+        if _LEGACY.search(unicodedata.normalize("NFKC", text)):
+            raise CRSError(f"{shown} is a legacy datum", expected=_EXAMPLES, remedy=_LEGACY_REMEDY) from error
+        raise CRSError(f"{shown!r} is no coordinate system that is known here", expected=_EXAMPLES) from error
+    return _checked(crs, shown)
+
+
+def _checked(crs: CRS, shown: str) -> CRS:
+    label = shown if crs.name == shown else f"{shown} ({crs.name})"
+    if crs.is_compound:
+        # The height part is read by those who need heights; here only the ground plan counts.
+        _checked(crs.sub_crs_list[0], shown)
+        return crs
+    if crs.is_vertical:
+        raise CRSError(f"{label} is a height system", expected=f"a horizontal CRS, {_EXAMPLES}")
+    if crs.is_engineering:
+        raise CRSError(
+            f"{label} is a local grid", expected=_EXAMPLES, remedy="Its place on the earth needs parameters; transform it first"
+        )
+    if _datum_family(crs) == "legacy":
+        raise CRSError(f"{label} is a legacy datum", expected=_EXAMPLES, remedy=_LEGACY_REMEDY)
+    geographic_transform(crs)
+    return crs
+
+
+def _datum_family(crs: CRS) -> Literal["cgcs2000", "wgs84", "legacy", "other"]:
+    names = " ".join(part.name for part in (crs.datum, crs.geodetic_crs, crs.ellipsoid) if part is not None)
+    # PROJ's own fallback says "Unknown based on Krassovsky": with towgs84 the user gave the parameters himself.
+    if _LEGACY.search(names) and not (crs.is_bound and "unknown" in names.casefold()):
+        return "legacy"
+    flat = re.sub(r"[\s_\-]", "", names).casefold()
+    if "china2000" in flat or "cgcs2000" in flat or "chinageodeticcoordinatesystem2000" in flat:
+        return "cgcs2000"
+    if not crs.is_bound and ("worldgeodeticsystem1984" in flat or "wgs84" in flat or "wgs1984" in flat):
+        return "wgs84"
+    return "other"
+
+
+def crs_source(crs: CRS | China) -> str:
+    """What the ``crs_source`` column of a layer says of a parsed CRS: cgcs2000, wgs84, gcj02 or bd09.
+
+    Parameters
+    ----------
+    crs : pyproj.CRS or China
+        Result of :func:`parse_crs`.
+
+    Returns
+    -------
+    str
+        Other datums are transformed to WGS 84, so they are ``"wgs84"``.
+
+    Examples
+    --------
+    >>> crs_source(parse_crs("EPSG:4547")), crs_source(parse_crs("BD-09"))
+    ('cgcs2000', 'bd09')
+    """
+    if isinstance(crs, China):
+        return str(crs)
+    return "cgcs2000" if _datum_family(crs) == "cgcs2000" else "wgs84"
+
+
+def is_gauss_kruger(crs: CRS | China) -> bool:
+    """Whether a CRS is a CGCS2000 transverse Mercator zone in metres, for which 8-digit eastings carry a zone number."""
+    if isinstance(crs, China) or not crs.is_projected or _datum_family(crs) != "cgcs2000":
+        return False
+    operation = crs.coordinate_operation
+    return operation is not None and operation.method_name in ("Transverse Mercator", "Gauss Kruger")
+
+
+def geographic_transform(crs: CRS | China) -> GeographicTransform:
+    """Vectorised function from a CRS to longitude and latitude in EPSG:4490.
+
+    Parameters
+    ----------
+    crs : pyproj.CRS or China
+        Result of :func:`parse_crs`.
+
+    Returns
+    -------
+    callable
+        ``(x, y) -> (lon, lat)``, arrays in and out, easting (longitude) first. What cannot be transformed becomes inf.
+
+    Raises
+    ------
+    CRSError
+        If PROJ knows no transform but a ballpark one.
+    """
+    if isinstance(crs, China):
+        return gcj02_to_wgs84 if crs is China.GCJ02 else bd09_to_wgs84
+    return _geographic_transform(crs)
+
+
+@lru_cache(maxsize=64)
+def _geographic_transform(crs: CRS) -> GeographicTransform:
+    plan = crs.to_2d() if len(crs.axis_info) > 2 and not crs.is_geocentric else crs
+    if crs.is_compound:
+        plan = crs.sub_crs_list[0]
+    family = _datum_family(plan)
+    if family in ("cgcs2000", "wgs84") and plan.geodetic_crs is not None and plan.prime_meridian is not None:
+        if plan.is_geographic and _is_plain_degrees(plan):
+            return _identity
+        # Only the projection is undone: between these datums nothing is shifted (see the package's docstring).
+        target = CRS.from_epsg(4490 if family == "cgcs2000" else 4326) if plan.is_bound else plan.geodetic_crs
+    else:
+        target = CRS.from_epsg(4326)
+    try:
+        transformer = Transformer.from_crs(plan, target, always_xy=True, allow_ballpark=False)
+    except ProjError as error:
+        raise CRSError(
+            f"the datum of {crs.name!r} is unknown: only a ballpark transform to CGCS2000 exists",
+            expected=_EXAMPLES,
+            remedy="Declare the CRS of the data if you know it, or have the data transformed to CGCS2000",
+        ) from error
+
+    def transform(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+        lon, lat = transformer.transform(x, y)
+        return np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+
+    return transform
+
+
+def _is_plain_degrees(crs: CRS) -> bool:
+    greenwich = crs.prime_meridian is not None and abs(crs.prime_meridian.longitude) < 1e-12
+    return greenwich and all(axis.unit_name.casefold() == "degree" for axis in crs.axis_info)
+
+
+def _identity(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+    return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+
+
+def is_linear(crs: Any) -> bool:
+    """Whether edges that are straight in the CRS are straight in EPSG:4490 too (so that none needs densifying)."""
+    return not isinstance(crs, China) and geographic_transform(crs) is _identity

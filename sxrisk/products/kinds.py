@@ -1,0 +1,56 @@
+"""How each kind of layer is shown: its group in the layer list and its colour on the map.
+
+The colours keep away from red, orange, yellow and blue, which mean risk.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["COLOURS", "GROUPS", "KIND_STYLES", "KindStyle", "kind_style"]
+
+COLOURS = {"red": "#d4262c", "orange": "#f08019", "yellow": "#f3c911", "blue": "#2a66c8"}
+GROUPS = ("hazard", "protected", "infrastructure", "base")
+
+
+@dataclass(frozen=True)
+class KindStyle:
+    """Group, colour, and whether the layer is shown at first."""
+
+    group: str
+    colour: str
+    visible: bool = True
+
+
+KIND_STYLES = {
+    "enterprise": KindStyle("hazard", "#5b4b8a"),
+    "underground_mine": KindStyle("hazard", "#3d3a50"),
+    "pipeline": KindStyle("hazard", "#8e2f7a"),
+    "pipeline_facility": KindStyle("hazard", "#a8549a"),
+    "tailings_pond": KindStyle("hazard", "#6d7f3a"),
+    "open_pit": KindStyle("hazard", "#7a5a3c"),
+    "quarry": KindStyle("hazard", "#94744f"),
+    "blasting_site": KindStyle("hazard", "#4a3f35"),
+    "waste_dump": KindStyle("hazard", "#8a8172"),
+    "goaf": KindStyle("hazard", "#4f5d6b"),
+    "settlement": KindStyle("protected", "#2f7d6b"),
+    "building": KindStyle("protected", "#5a8f82"),
+    "school": KindStyle("protected", "#0f8a5f"),
+    "hospital": KindStyle("protected", "#1c9c8c"),
+    "crowd_place": KindStyle("protected", "#4d9e6a"),
+    "road": KindStyle("infrastructure", "#9a9184"),
+    "railway": KindStyle("infrastructure", "#5d6066"),
+    "river": KindStyle("infrastructure", "#7fb2cf"),
+    "power_line": KindStyle("infrastructure", "#a99a3c", visible=False),
+    "boundary": KindStyle("base", "#6b7480"),
+    "accident": KindStyle("hazard", "#2b2b2b", visible=False),
+}
+
+
+def kind_style(kind: str) -> KindStyle:
+    """Style of a kind; an unknown kind counts as a hazard source in grey.
+
+    Examples
+    --------
+    >>> kind_style("school").group
+    'protected'
+    """
+    return KIND_STYLES.get(kind, KindStyle("hazard", "#6b6b6b"))

@@ -1,0 +1,166 @@
+"""The words of the products, Chinese and English, and the sentences that describe a finding."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from sxrisk.errors import ParameterError
+
+__all__ = ["Language", "check_language", "finding_sentence", "format_value", "label", "rule_title", "text_catalogue"]
+
+Language = Literal["zh", "en"]
+
+_TEXT_FILE = Path(__file__).with_name("text.toml")
+# Metrics that are a distance between two things: zero means that they meet.
+_DISTANCES = ("distance", "straight_distance", "flow_path_distance")
+
+
+@cache
+def text_catalogue() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    """All texts by group, key and language.
+
+    Examples
+    --------
+    >>> text_catalogue()["kind"]["goaf"]["zh"]
+    '采空区'
+    """
+    with _TEXT_FILE.open("rb") as file:
+        return tomllib.load(file)
+
+
+def check_language(language: str) -> Language:
+    """The language code itself.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither ``zh`` nor ``en``.
+    """
+    if language == "zh":
+        return "zh"
+    if language == "en":
+        return "en"
+    raise ParameterError(f"language is {language!r}", expected="'zh' or 'en'")
+
+
+def label(group: str, key: str, language: Language, **values: object) -> str:
+    """One text; a key that the catalogue lacks is shown as it is, so that new codes stay readable.
+
+    Parameters
+    ----------
+    group, key : str
+        E.g. ``"status"``, ``"violation"``.
+    language : {"zh", "en"}
+    **values
+        What to put for ``{name}`` in the text.
+
+    Examples
+    --------
+    >>> label("ui", "shown_of", "en", shown=3, total=10)
+    '3 of 10 shown'
+    """
+    entry = text_catalogue()[group].get(str(key))
+    template = str(key) if entry is None else entry[language]
+    return _fill(template, {name: str(value) for name, value in values.items()})
+
+
+def format_value(value: float, unit: str, language: Language = "zh") -> str:
+    """A number with its unit, as people write it; the page rounds in the same way.
+
+    Parameters
+    ----------
+    value : float
+        NaN becomes a dash.
+    unit : str
+        A unit of the findings table.
+    language : {"zh", "en"}
+
+    Examples
+    --------
+    >>> format_value(3.204, "m"), format_value(1204.6, "m"), format_value(float("nan"), "m")
+    ('3.20 m', '1,205 m', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    places = 2 if size < 10 else 1 if size < 1000 else 0
+    # Decimal of the exact binary value, halves away from zero: what toFixed() does in the page.
+    number = Decimal(value).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    word = label("unit", unit, language)
+    return f"{number:,}" if not word else f"{number:,}°" if unit == "deg" else f"{number:,} {word}"
+
+
+def rule_title(rule: Any, rule_id: str, language: Language) -> str:
+    """Title of a catalogue rule in a language, else its id."""
+    title = getattr(rule, f"title_{language}", "") if rule is not None else ""
+    return title or rule_id
+
+
+def finding_sentence(finding: Mapping[str, Any], language: Language) -> str:
+    """What was found, as one sentence.
+
+    Parameters
+    ----------
+    finding : mapping
+        One row of the findings table.
+    language : {"zh", "en"}
+
+    Examples
+    --------
+    >>> finding_sentence({"subject_name": "北线", "object_name": "小学", "metric": "distance", "measured": 3.2,
+    ...     "required": 5.0, "unit": "m", "deficit": 1.8, "status": "violation"}, "zh")
+    '北线 与 小学 相距 3.20 m，小于要求的 5.00 m。'
+    """
+    subject = _name(finding, "subject", language)
+    has_object = bool(finding.get("object_name") or finding.get("object_id"))
+    # Millimetres, as the page has them, so that both round alike.
+    measured, required = round(float(finding["measured"]), 3), round(float(finding["required"]), 3)
+    unit = str(finding["unit"])
+    values = {
+        "subject": subject,
+        "object": _name(finding, "object", language) if has_object else "",
+        "metric": label("metric", str(finding["metric"]), language),
+        "measured": format_value(measured, unit, language),
+        "required": format_value(required, unit, language),
+    }
+    texts = text_catalogue()
+    phrase = texts["phrase"][_phrase_key(str(finding["metric"]), measured, has_object)][language]
+    limit = texts["limit"][_limit_key(finding, measured, required)][language]
+    return _fill(phrase + limit + texts["limit"]["end"][language], values)
+
+
+def _phrase_key(metric: str, measured: float, has_object: bool) -> str:
+    if not math.isfinite(measured):
+        return "place_pair" if has_object else "place"
+    if metric in _DISTANCES and has_object:
+        return "touching" if measured == 0 else metric
+    return "value_pair" if has_object else "value"
+
+
+def _limit_key(finding: Mapping[str, Any], measured: float, required: float) -> str:
+    if not (math.isfinite(measured) and math.isfinite(required)):
+        return "none"
+    if finding["status"] == "too_close_to_call":
+        return "unclear"
+    if float(finding["deficit"]) > 0:
+        return "below" if measured < required else "above"
+    return "kept"
+
+
+def _name(finding: Mapping[str, Any], end: str, language: Language) -> str:
+    name = str(finding.get(f"{end}_name") or finding.get(f"{end}_id") or "")
+    return name or label("kind", str(finding.get(f"{end}_kind") or ""), language)
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    # One pass over the template's own braces: a name that holds "{required}" is not filled in turn.
+    parts = template.split("{")
+    out = [parts[0]]
+    for part in parts[1:]:
+        key, brace, rest = part.partition("}")
+        out.append(values[key] + rest if brace and key in values else "{" + part)
+    return "".join(out)

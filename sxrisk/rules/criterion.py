@@ -1,0 +1,272 @@
+"""One criterion of a law, standard or plan, as the catalogue holds it."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from datetime import date
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from sxrisk.findings import Colour, Effect, Evidence, HazardGrade
+
+__all__ = ["Ask", "Condition", "Engine", "Rule", "Selector"]
+
+Engine = Literal["distance", "crossing", "multiple", "measured", "pair", "influence"]
+Op = Literal["<=", "<", ">=", ">"]
+Text = Annotated[str, Field(min_length=1)]
+Mask = NDArray[np.bool_]
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Condition:
+    """What an attribute must say for a feature to come under a rule; exactly one comparison.
+
+    Parameters
+    ----------
+    column : str
+        Canonical attribute.
+    any_of, none_of : tuple of str, optional
+        Values it must, or must not, be one of.
+    equals : bool, optional
+        Truth it must have.
+    above, below : float, optional
+        Limit in the attribute's unit.
+    missing : {"report", "keep", "skip"}
+        What becomes of a feature that lacks the attribute: not checked and reported, checked, or left out.
+    """
+
+    column: Text
+    any_of: tuple[str, ...] | None = None
+    none_of: tuple[str, ...] | None = None
+    equals: bool | None = None
+    above: float | None = None
+    below: float | None = None
+    missing: Literal["report", "keep", "skip"] = "report"
+
+    @model_validator(mode="after")
+    def _one_comparison(self) -> "Condition":
+        given = [name for name in ("any_of", "none_of", "equals", "above", "below") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of any_of, none_of, equals, above, below; got {given or 'none'}")
+        return self
+
+    def __str__(self) -> str:
+        if self.any_of is not None:
+            return f"{self.column} in ({', '.join(self.any_of)})"
+        if self.none_of is not None:
+            return f"{self.column} not in ({', '.join(self.none_of)})"
+        if self.equals is not None:
+            return f"{self.column} is {str(self.equals).lower()}"
+        return f"{self.column} > {self.above:g}" if self.above is not None else f"{self.column} < {self.below:g}"
+
+    def masks(self, frame: pd.DataFrame) -> tuple[Mask, Mask]:
+        """Which rows meet the condition, and which cannot tell because the attribute is missing.
+
+        Parameters
+        ----------
+        frame : DataFrame of n rows
+
+        Returns
+        -------
+        met, unknown : ndarray of bool, shape (n,)
+        """
+        if self.column not in frame.columns:
+            unknown = np.ones(len(frame), dtype=bool)
+            return np.zeros(len(frame), dtype=bool), unknown
+        values = frame[self.column]
+        unknown = (values.isna() | (values.astype("str") == "")).to_numpy(dtype=bool)
+        met = np.zeros(len(frame), dtype=bool)
+        known = values[~unknown]
+        if self.any_of is not None or self.none_of is not None:
+            listed = known.astype("str").isin(self.any_of or self.none_of or ())
+            met[~unknown] = listed if self.any_of is not None else ~listed
+        elif self.equals is not None:
+            met[~unknown] = known.astype("bool") == self.equals
+        else:
+            numbers = pd.to_numeric(known, errors="coerce").to_numpy(dtype=np.float64)
+            met[~unknown] = numbers > self.above if self.above is not None else numbers < self.below
+        return met, unknown
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Selector:
+    """Features of some kinds that meet all of some conditions.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+        Kinds of layers.
+    where : tuple of Condition
+        All must be met.
+    """
+
+    kinds: Annotated[tuple[Text, ...], Field(min_length=1)]
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Ask:
+    """A value that the law leaves open and the user must give.
+
+    Parameters
+    ----------
+    name : str
+        Key under ``[rules.values.<rule id>]`` of the project file.
+    unit : str
+    text_zh, text_en : str
+        What it is.
+    """
+
+    name: Text
+    unit: Text
+    text_zh: Text
+    text_en: Text
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Rule:
+    """One criterion.
+
+    Parameters
+    ----------
+    id : str
+        Stable id, without the edition of the standard.
+    title_zh, title_en, text_zh, text_en : str
+        Short name and one sentence of what is asked.
+    standard : str
+        Number or short name of the law or standard.
+    standard_zh, standard_en, edition : str
+        Its title and its edition or date.
+    clause_zh, clause_en : str
+        Article or clause.
+    evidence : Evidence
+        How far the criterion itself is verified.
+    effect : Effect
+        What it asks for.
+    engine : str
+        How it is applied: `distance` (between two geometries), `crossing` (they meet), `multiple` (distance against a
+        multiple of a measure of the subject), `measured` (a measurement or attribute of one thing), `pair` (a measurement
+        between two things), `influence` (a zone that reaches beyond the subject's outline).
+    subjects, objects : tuple of Selector
+        What it is about, and what is protected.
+    metric : str
+        What is compared.
+    op : str
+        The criterion is met by the subject's breaking it: ``measured op required`` is the broken state.
+    value : float
+        Limit in `unit`; for `multiple` the factor.
+    min_value : float, optional
+        The rule starts above this distance (a stricter one governs below).
+    unit : str
+        Unit of what is measured.
+    measured_from : {"centreline", "edge", "toe"}
+        From where the law measures at the object; an edge that a layer has only as a line is told in the finding.
+    per : str
+        `multiple`: the measure H that multiplies, a metric of the subject.
+    attribute, divide_by : str
+        `measured`: canonical attribute that stands in for the metric, and one to divide it by.
+    hazard_grade : HazardGrade
+        Grade where a list of major hidden dangers names it.
+    colour : Colour, optional
+        Colour of a broken state where the common table is not meant.
+    source : str
+        Where the text was read.
+    order_matters : bool
+        Only what was built later than the object comes under the rule.
+    unchecked_condition : bool
+        The clause has a condition that no layer can show: a broken state is then no more than suspected.
+    adds_reasons : tuple of str
+        Reason codes that every finding carries.
+    asks : tuple of Ask
+        Values that the user must give.
+    effective_from, effective_to : date, optional
+        Days between which the rule is in force.
+    overridden : bool
+        The user changed its value or effect.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.'_-]*$")]
+    title_zh: Text
+    title_en: Text
+    text_zh: Text
+    text_en: Text
+    standard: Text
+    standard_zh: Text
+    standard_en: Text
+    edition: str
+    clause_zh: Text
+    clause_en: Text
+    evidence: Evidence
+    effect: Effect
+    engine: Engine
+    subjects: Annotated[tuple[Selector, ...], Field(min_length=1)]
+    objects: tuple[Selector, ...] = ()
+    metric: Text
+    op: Op
+    value: Annotated[float, Field(ge=0)]
+    unit: Text
+    source: Text
+    min_value: Annotated[float, Field(ge=0)] | None = None
+    measured_from: Literal["centreline", "edge", "toe"] = "edge"
+    per: str = ""
+    attribute: str = ""
+    divide_by: str = ""
+    hazard_grade: HazardGrade = HazardGrade.NONE
+    colour: Colour | None = None
+    order_matters: bool = False
+    unchecked_condition: bool = False
+    adds_reasons: tuple[str, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    effective_from: date | None = None
+    effective_to: date | None = None
+    overridden: bool = field(default=False)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Rule":
+        if self.engine != "measured" and not self.objects:
+            raise ValueError(f"engine {self.engine!r} needs objects")
+        if self.engine == "multiple" and not self.per:
+            raise ValueError("engine 'multiple' needs per, the measure that the value multiplies")
+        if self.engine in ("distance", "crossing", "multiple", "influence") and self.op not in ("<", "<="):
+            raise ValueError(f"engine {self.engine!r} needs op '<' or '<=', a distance breaks by being too short")
+        if self.min_value is not None and self.min_value >= self.value:
+            raise ValueError(f"min_value {self.min_value:g} is not below value {self.value:g}")
+        if self.evidence is Evidence.X and not self.asks:
+            raise ValueError("evidence X is never hard-coded: it needs asks")
+        return self
+
+    @property
+    def subject_kinds(self) -> tuple[str, ...]:
+        """Kinds that the rule is about."""
+        return tuple(dict.fromkeys(kind for selector in self.subjects for kind in selector.kinds))
+
+    @property
+    def object_kinds(self) -> tuple[str, ...]:
+        """Kinds that the rule protects; empty where it has no object."""
+        return tuple(dict.fromkeys(kind for selector in self.objects for kind in selector.kinds))
+
+    @property
+    def condition(self) -> str:
+        """Conditions on attributes in a compact form, empty where there are none."""
+        told = [
+            f"{end}: " + " and ".join(map(str, selector.where))
+            for end, selectors in (("subject", self.subjects), ("object", self.objects))
+            for selector in selectors
+            if selector.where
+        ]
+        return "; ".join(dict.fromkeys(told))
+
+    def in_force(self, as_of: date) -> bool:
+        """Whether the rule is in force on a day."""
+        started = self.effective_from is None or self.effective_from <= as_of
+        return started and (self.effective_to is None or as_of <= self.effective_to)
+
+    def lacks(self, values: Mapping[str, float]) -> tuple[str, ...]:
+        """Names of the asked values that were not given."""
+        return tuple(ask.name for ask in self.asks if ask.name not in values)

@@ -1,0 +1,89 @@
+"""Which coordinate system and which units a scan is in."""
+
+from typing import Any
+
+import pyproj
+from pyproj.exceptions import CRSError as ProjCRSError
+
+from sxrisk.errors import CRSError
+
+__all__ = ["split_crs", "unit_factor", "with_unit"]
+
+
+def split_crs(crs: Any, vertical_crs: Any, *, where: Any = None) -> tuple[pyproj.CRS | None, pyproj.CRS | None]:
+    """Horizontal and vertical system, a compound one taken apart.
+
+    Parameters
+    ----------
+    crs : pyproj.CRS, int, str or None
+        Horizontal or compound system.
+    vertical_crs : pyproj.CRS, int, str or None
+        Vertical system; wins over the vertical part of a compound `crs` only if they are equal.
+    where : str or Path, optional
+        What an error names as the place.
+
+    Returns
+    -------
+    tuple of pyproj.CRS or None
+        Horizontal, vertical.
+
+    Raises
+    ------
+    CRSError
+        If a text is no coordinate system, or the two vertical systems differ.
+    """
+    horizontal = _parse(crs, where)
+    vertical = _parse(vertical_crs, where)
+    if vertical is not None and not vertical.is_vertical:
+        raise CRSError(
+            f"{vertical.name!r} is no vertical coordinate system",
+            where=where,
+            expected="a height system such as EPSG:5737 (1985 national height datum)",
+        )
+    if horizontal is not None and horizontal.is_compound:
+        horizontal, stated = horizontal.sub_crs_list[0], horizontal.sub_crs_list[-1]
+        if vertical is None:
+            vertical = stated
+        elif not vertical.equals(stated, ignore_axis_order=True):
+            raise CRSError(
+                f"heights are stated as {stated.name!r} in crs and as {vertical.name!r} in vertical_crs",
+                where=where,
+                expected="one height system",
+                remedy="Give the horizontal part alone as crs, or leave vertical_crs out",
+            )
+    return horizontal, vertical
+
+
+def unit_factor(crs: pyproj.CRS | None) -> float:
+    """Metres in one unit of the system's first axis; NaN for degrees, 1 where the system is unknown."""
+    if crs is None or not crs.axis_info:
+        return 1.0
+    if crs.is_geographic:
+        return float("nan")
+    return float(crs.axis_info[0].unit_conversion_factor)
+
+
+def with_unit(crs: pyproj.CRS, name: str, metres: float) -> pyproj.CRS:
+    """The same system with its axes counted in another unit of length.
+
+    GeoTIFF keys may name an EPSG code in metres and beside it a unit in feet; the coordinates then are in feet.
+    """
+    document = crs.to_json_dict()
+    for axis in document["coordinate_system"]["axis"]:
+        axis["unit"] = {"type": "LinearUnit", "name": name, "conversion_factor": metres}
+    document.pop("id", None)
+    document["name"] = f"{document['name']} ({name})"
+    return pyproj.CRS.from_json_dict(document)
+
+
+def _parse(crs: Any, where: Any) -> pyproj.CRS | None:
+    if crs is None or crs == "":
+        return None
+    try:
+        return pyproj.CRS.from_user_input(crs)
+    except ProjCRSError as error:
+        raise CRSError(
+            f"{str(crs)[:120]!r} is no coordinate system that PROJ knows",
+            where=where,
+            expected="an EPSG code such as 'EPSG:4547', or WKT",
+        ) from error

@@ -1,0 +1,154 @@
+"""Bytes of mesh files, the same for the same mesh."""
+
+import json
+import struct
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from sxrisk.surfaces.mesh import Mesh
+
+__all__ = ["WRITERS"]
+
+GLB_MAGIC, GLB_VERSION, GLB_JSON, GLB_BINARY = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
+FLOAT, UNSIGNED_INT, ARRAY_BUFFER, ELEMENT_BUFFER = 5126, 5125, 34962, 34963
+# glTF is y-up: a quarter turn about x puts east right, up up and north away from the viewer.
+Z_UP_TO_Y_UP = (-0.7071067811865475, 0.0, 0.0, 0.7071067811865476)
+PLY_TYPES = {"f": "double", "i": "int", "u": "int", "b": "uchar"}
+NUMPY_TYPES = {"double": "<f8", "int": "<i4", "uchar": "u1"}
+
+
+def ply_bytes(mesh: "Mesh") -> bytes:
+    """Binary PLY with float64 coordinates and every vertex field as a property."""
+    kinds = {name: PLY_TYPES[values.dtype.kind] for name, values in mesh.vertex_fields.items()}
+    lines = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"comment crs {_crs_text(mesh)}",
+        f"element vertex {len(mesh.vertices)}",
+    ]
+    lines += [f"property double {axis}" for axis in "xyz"]
+    lines += [f"property {kind} {name}" for name, kind in kinds.items()]
+    lines += [f"element face {len(mesh.faces)}", "property list uchar int vertex_indices", "end_header", ""]
+    fields = [(axis, "<f8") for axis in "xyz"] + [(name, NUMPY_TYPES[kind]) for name, kind in kinds.items()]
+    rows = np.empty(len(mesh.vertices), dtype=fields)
+    for i, axis in enumerate("xyz"):
+        rows[axis] = mesh.vertices[:, i]
+    for name, values in mesh.vertex_fields.items():
+        rows[name] = values
+    faces = np.empty(len(mesh.faces), dtype=[("n", "u1"), ("v", "<i4", (3,))])
+    faces["n"], faces["v"] = 3, mesh.faces
+    return "\n".join(lines).encode("ascii") + rows.tobytes() + faces.tobytes()
+
+
+def obj_bytes(mesh: "Mesh") -> bytes:
+    """Wavefront OBJ with coordinates to a tenth of a millimetre."""
+    vertices = "".join(f"v {x:.4f} {y:.4f} {z:.4f}\n" for x, y, z in mesh.vertices.tolist())
+    faces = "".join(f"f {a} {b} {c}\n" for a, b, c in (mesh.faces + 1).tolist())
+    return f"# crs {_crs_text(mesh)}\n{vertices}{faces}".encode("ascii")
+
+
+def stl_bytes(mesh: "Mesh") -> bytes:
+    """Binary STL of float32 offsets from the mesh's origin, which stands in the header."""
+    header = "sxrisk, offsets from {:.1f} {:.1f} {:.1f}".format(*mesh.origin).encode("ascii").ljust(80, b" ")
+    corners = (mesh.vertices - mesh.origin)[mesh.faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    rows = np.zeros(len(mesh.faces), dtype=[("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+    rows["normal"] = np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
+    rows["corners"] = corners
+    return header[:80] + struct.pack("<I", len(mesh.faces)) + rows.tobytes()
+
+
+def glb_bytes(mesh: "Mesh") -> bytes:
+    """Binary glTF 2.0: positions as float32 offsets, normals, and vertex fields as attributes.
+
+    glTF forbids NaN: an unknown value is 0 there and has 0 in the companion attribute ``<FIELD>_KNOWN``.
+    """
+    document: dict[str, Any] = {
+        "asset": {
+            "version": "2.0",
+            "generator": "sxrisk",
+            "extras": {"origin": [float(v) for v in mesh.origin], "crs": _crs_text(mesh), "unit": "m", "up": "z"},
+        },
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "rotation": list(Z_UP_TO_Y_UP)}],
+        "materials": [{"doubleSided": True, "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 0.9}}],
+        "bufferViews": [],
+        "accessors": [],
+    }
+    parts: list[bytes] = []
+
+    def accessor(values: npt.NDArray[Any], kind: str, component: int, target: int, bounds: bool = False) -> int:
+        data = np.ascontiguousarray(values).tobytes()
+        offset = sum(len(part) for part in parts)
+        parts.append(data + b"\0" * (-len(data) % 4))
+        document["bufferViews"].append({"buffer": 0, "byteOffset": offset, "byteLength": len(data), "target": target})
+        entry: dict[str, Any] = {
+            "bufferView": len(document["bufferViews"]) - 1,
+            "componentType": component,
+            "count": len(values),
+            "type": kind,
+        }
+        if bounds:
+            entry["min"], entry["max"] = values.min(axis=0).tolist(), values.max(axis=0).tolist()
+        document["accessors"].append(entry)
+        return len(document["accessors"]) - 1
+
+    if len(mesh.faces):
+        positions = (mesh.vertices - mesh.origin).astype("<f4")
+        attributes = {
+            "POSITION": accessor(positions, "VEC3", FLOAT, ARRAY_BUFFER, bounds=True),
+            "NORMAL": accessor(_unit_normals(mesh).astype("<f4"), "VEC3", FLOAT, ARRAY_BUFFER),
+        }
+        for name, values in mesh.vertex_fields.items():
+            known = np.isfinite(values)
+            filled = np.where(known, values, 0).astype("<f4")
+            attributes[f"_{name.upper()}"] = accessor(filled, "SCALAR", FLOAT, ARRAY_BUFFER)
+            if not known.all():
+                attributes[f"_{name.upper()}_KNOWN"] = accessor(known.astype("<f4"), "SCALAR", FLOAT, ARRAY_BUFFER)
+        indices = accessor(mesh.faces.astype("<u4").ravel(), "SCALAR", UNSIGNED_INT, ELEMENT_BUFFER)
+        document["meshes"] = [
+            {"primitives": [{"attributes": attributes, "indices": indices, "material": 0, "mode": 4}]}
+        ]
+        document["buffers"] = [{"byteLength": sum(len(part) for part in parts)}]
+    else:
+        document["nodes"] = [{}]  # an empty glTF has neither mesh nor buffer
+        for name in ("bufferViews", "accessors"):
+            del document[name]
+    text = json.dumps(document, separators=(",", ":"), sort_keys=True).encode("ascii")
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<II", len(text), GLB_JSON) + text
+    if parts:
+        binary = b"".join(parts)
+        chunks += struct.pack("<II", len(binary), GLB_BINARY) + binary
+    return struct.pack("<III", GLB_MAGIC, GLB_VERSION, 12 + len(chunks)) + chunks
+
+
+def _unit_normals(mesh: "Mesh") -> npt.NDArray[np.float64]:
+    # glTF wants unit length everywhere, also at vertices that no face uses.
+    normals = mesh.vertex_normals.copy()
+    normals[~normals.any(axis=1)] = (0.0, 0.0, 1.0)
+    return normals
+
+
+def _crs_text(mesh: "Mesh") -> str:
+    if mesh.crs is None:
+        return "unknown"
+    text = mesh.crs.to_string()
+    # A compound system without a code is a page of WKT; its name says enough in a comment.
+    return (
+        text
+        if text.startswith("EPSG:")
+        else mesh.crs.name.encode("ascii", "replace").decode("ascii").replace("\n", " ")
+    )
+
+
+WRITERS: Mapping[str, Callable[["Mesh"], bytes]] = MappingProxyType(
+    {".ply": ply_bytes, ".glb": glb_bytes, ".obj": obj_bytes, ".stl": stl_bytes}
+)
