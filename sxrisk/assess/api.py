@@ -12,7 +12,7 @@ import pandas as pd
 from sxrisk.assess.project import ProjectFile, load_project
 from sxrisk.assess.reporter import Reporter, SilentReporter
 from sxrisk.assess.run import RunResult, StageFolder, run_project
-from sxrisk.assess.stages import load_project_layer
+from sxrisk.assess.stages import load_project_layer, load_project_layers
 from sxrisk.errors import ParameterError
 
 __all__ = ["InputCheck", "Project"]
@@ -134,11 +134,10 @@ class Project:
         from sxrisk.rules import load_catalogue
 
         layers = []
-        for key, source in self.file.layers.items():
-            loaded = load_project_layer(key, source)
+        for key, loaded in load_project_layers(self.file):
             used, rejected = len(loaded.frame), len(loaded.rejects)
             origin = ", ".join(sorted(loaded.frame["crs_source"].unique()))
-            layers.append((key, source.kind, used + rejected, used, rejected, origin))
+            layers.append((key, loaded.report.kind, used + rejected, used, rejected, origin))
         scans = [
             (key, epoch.date.isoformat(), source.path.name, scan.n_points, scan.crs.name if scan.crs else "")
             for key, site in self.file.sites.items()
@@ -146,9 +145,7 @@ class Project:
             for source, scan in zip(epoch.scans, read_epoch(site, epoch), strict=True)
         ]
         options = self.file.rules
-        catalogue = load_catalogue(
-            options.files, values=options.values, overrides=options.overrides, exclude=options.exclude
-        )
+        catalogue = load_catalogue(options.files, values=options.values, overrides=options.overrides)
         return InputCheck(
             pd.DataFrame(layers, columns=["layer", "kind", "rows", "used", "rejected", "crs_source"]),
             pd.DataFrame(scans, columns=["site", "epoch", "file", "points", "crs"]),

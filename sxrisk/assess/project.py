@@ -12,13 +12,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
 from sxrisk.crs import parse_crs
 from sxrisk.errors import CRSError, Problem, ProjectError
+from sxrisk.findings import Colour
 from sxrisk.layers import KINDS
 
 __all__ = ["ProjectFile", "load_project"]
 
 CHINA_TIME = ZoneInfo("Asia/Shanghai")
-
-SITE_KINDS = ("open_pit", "waste_dump", "tailings_pond", "goaf")
 
 
 def _known_crs(text: str) -> str:
@@ -78,6 +77,7 @@ class LayerSource(_Section):
     title_zh: str = ""
     columns: dict[str, str] = {}
     where: dict[str, str | list[str]] = {}
+    values: dict[str, str | float | bool] = {}
     layer: str | None = None
     encoding: str | None = None
     x: str | None = None
@@ -93,15 +93,26 @@ class DemSource(_Section):
 
 
 class HeatmapOptions(_Section):
-    """Kernel density of findings: bandwidth (1 sigma) and cell size in metres."""
+    """Kernel density of findings: bandwidth (1 sigma) and cell size in metres, weight of a finding by its colour.
+
+    The weights are a way of drawing, not a criterion: they say how many yellow findings look as dense as one red.
+    """
 
     bandwidth_m: PositiveFloat = 2000.0
     cell_m: PositiveFloat = 200.0
+    weights: dict[Colour, Annotated[float, Field(ge=0)]] = {
+        Colour.RED: 4.0,
+        Colour.ORANGE: 2.0,
+        Colour.YELLOW: 1.0,
+        Colour.BLUE: 0.5,
+    }
 
     @model_validator(mode="after")
     def _cells_resolve_the_kernel(self) -> "HeatmapOptions":
         if self.cell_m > self.bandwidth_m / 2:
             raise ValueError(f"cell_m = {self.cell_m:g} is larger than half of bandwidth_m = {self.bandwidth_m:g}")
+        if missing := [colour.value for colour in Colour if colour not in self.weights]:
+            raise ValueError(f"weights lacks {', '.join(missing)}")
         return self
 
 
@@ -153,7 +164,6 @@ class Site(_Section):
     crs: CRSText | None = None
     vertical_crs: str | None = None
     range_sigma_m: PositiveFloat | None = None
-    registration_sigma_m: Annotated[float, Field(ge=0)] | None = None
     epochs: Annotated[list[Epoch], Field(min_length=1)]
     change: ChangeOptions | None = None
     parameters: dict[str, float] = {}
@@ -169,12 +179,11 @@ class Site(_Section):
 
 
 class RuleOptions(_Section):
-    """Which criteria apply, values that the user must give, and local overrides."""
+    """More criteria, values that the law leaves to the user, and local overrides (``enabled = false`` switches off)."""
 
     files: list[Path] = []
-    exclude: list[str] = []
     values: dict[str, dict[str, float]] = {}
-    overrides: dict[str, dict[str, float | str]] = {}
+    overrides: dict[str, dict[str, bool | float | str]] = {}
 
 
 class ProjectFile(_Section):
@@ -277,7 +286,7 @@ def _absolute(node: Any, folder: Path, key: str = "") -> Any:
     if isinstance(node, list):
         return [_absolute(item, folder, key) for item in node]
     if key in _PATH_KEYS and isinstance(node, str):
-        return folder / PurePosixPath(node.replace("\\", "/"))
+        return (folder / PurePosixPath(node.replace("\\", "/"))).resolve()
     return node
 
 
@@ -288,7 +297,7 @@ def _problem(detail: Mapping[str, Any]) -> Problem:
     context = detail.get("ctx", {})
     if kind == "extra_forbidden":
         known = _known_keys(detail["loc"])
-        close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
+        close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.75)
         remedy = f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(known)}"
         return Problem("unknown key", where, remedy=remedy)
     if kind == "missing":

@@ -1,6 +1,6 @@
 """The stages of the main job, in order. Each reads from the state, calls one floor of the house, and writes back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +10,14 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
-from sxrisk.assess.project import Epoch, LayerSource, ProjectFile, Site
+from sxrisk.assess.project import DemSource, Epoch, LayerSource, ProjectFile, Site
 from sxrisk.assess.reporter import Reporter
 from sxrisk.assess.state import RunState
 from sxrisk.errors import InputError
-from sxrisk.findings import measurements_frame
+from sxrisk.findings import GEOGRAPHIC_CRS, measurements_frame
 from sxrisk.parallel import ordered_map
 
-__all__ = ["STAGES", "RunContext", "Stage", "all_measurements", "load_project_layer", "load_sites", "read_epoch"]
+__all__ = ["HEATMAP", "STAGES", "RunContext", "Stage", "all_measurements", "load_project_layer", "load_project_layers", "load_sites", "read_epoch"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,7 @@ class RunContext:
 
     def dem(self) -> xr.DataArray | None:
         """The region's elevation model, if the project has one."""
-        from sxrisk.layers import read_dem
-
-        source = self.project.dem
-        return None if source is None else read_dem(source.path, crs=source.crs, vertical_crs=source.vertical_crs)
+        return _read_dem(self.project.dem)
 
     def boundary(self) -> gpd.GeoDataFrame | None:
         """The boundary layer, if the project names one."""
@@ -52,9 +49,7 @@ class RunContext:
         from sxrisk.rules import load_catalogue
 
         options = self.project.rules
-        return load_catalogue(
-            options.files, values=options.values, overrides=options.overrides, exclude=options.exclude
-        )
+        return load_catalogue(options.files, values=options.values, overrides=options.overrides)
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,17 @@ class Stage:
     run: Callable[[RunContext], None]
 
 
-def load_project_layer(key: str, source: LayerSource) -> Any:
+def load_project_layer(key: str, source: LayerSource, region: Any = None) -> Any:
     """One layer of a project file through the door of ``layers``.
+
+    Parameters
+    ----------
+    key : str
+        Its id in the project file.
+    source : LayerSource
+        What the project file says of it.
+    region : shapely geometry, optional
+        EPSG:4490; rows far outside are set aside.
 
     Returns
     -------
@@ -83,11 +87,23 @@ def load_project_layer(key: str, source: LayerSource) -> Any:
         position_sigma_m=source.position_sigma_m,
         columns=source.columns,
         where=source.where,
+        values=source.values,
         layer=source.layer,
         encoding=source.encoding,
         x=source.x,
         y=source.y,
+        region=region,
     )
+
+
+def load_project_layers(project: ProjectFile) -> Iterator[tuple[str, Any]]:
+    """All layers in the order of the project file; what lies far outside the boundary is set aside."""
+    boundary = project.region.boundary
+    outline = None
+    if boundary is not None:
+        outline = load_project_layer(boundary, project.layers[boundary]).frame.union_all()
+    for key, source in project.layers.items():
+        yield key, load_project_layer(key, source, None if key == boundary else outline)
 
 
 def _read_layers(context: RunContext) -> None:
@@ -95,15 +111,15 @@ def _read_layers(context: RunContext) -> None:
 
     sources = context.project.layers
     loaded = {}
-    for number, (key, source) in enumerate(sources.items()):
+    for number, (key, layer) in enumerate(load_project_layers(context.project), start=1):
         context.reporter.progress(number, len(sources), key)
-        loaded[key] = load_project_layer(key, source)
-        rejects = loaded[key].rejects
+        loaded[key] = layer
+        rejects = layer.rejects
         if context.strict and len(rejects):
             first = rejects.iloc[0]
             raise InputError(
                 f"{len(rejects)} rows cannot be used, the first because {first['reason']}: {first['detail']}",
-                where=f"{source.path}, row {first['source_row']}",
+                where=f"{sources[key].path}, row {first['source_row']}",
                 remedy="Mend them, or run without --strict to set them aside",
             )
     frames = {key: layer.frame for key, layer in loaded.items()}
@@ -127,38 +143,39 @@ class _SiteTask:
 
     key: str
     site: Site
-    outline: gpd.GeoDataFrame | None
+    outline: Any
+    dem: DemSource | None
     state: Path
     artefacts: Path
 
 
 def _measure_sites(context: RunContext) -> None:
     sites = context.project.sites
+    state = context.state.subfolder("sites")
     tasks = [
         _SiteTask(
-            key,
-            site,
-            None if site.layer is None else _outline(context, key, site),
-            context.state.subfolder("sites") / key,
-            context.folder / "sites" / key,
+            key, site, _outline(context, key, site), context.project.dem, state / key, context.folder / "sites" / key
         )
         for key, site in sites.items()
     ]
-    context.reporter.progress(0, len(tasks), "")
+    context.reporter.progress(0, len(tasks), ", ".join(sites))
     for number, key in enumerate(ordered_map(_measure_one, tasks, executor=context.executor), start=1):
         context.reporter.progress(number, len(tasks), key)
 
 
-def _outline(context: RunContext, key: str, site: Site) -> gpd.GeoDataFrame:
+def _outline(context: RunContext, key: str, site: Site) -> Any:
+    """Outline of the site in EPSG:4490, if the project says which feature it is."""
+    if site.layer is None:
+        return None
     frame = context.state.load(f"layers/{site.layer}")
-    outline = frame[frame["id"] == site.feature]
+    outline = frame.loc[frame["id"] == site.feature, "geometry"]
     if outline.empty:
         raise InputError(
             f"layer {site.layer!r} has no feature with the id {site.feature!r}",
             where=f"{context.project.path.name}: sites.{key}.feature",
             expected=f"one of {', '.join(frame['id'].head(8))}, ...",
         )
-    return outline
+    return outline.iloc[0]
 
 
 def _measure_one(task: _SiteTask) -> str:
@@ -169,19 +186,25 @@ def _measure_one(task: _SiteTask) -> str:
     result = measure_site(
         site.kind,
         [read_epoch(site, epoch) for epoch in site.epochs],
-        site_id=task.key,
-        name=site.name,
+        site_id=site.feature or task.key,
+        name=site.name_zh or site.name or task.key,
         outline=task.outline,
-        subject_id=site.feature or task.key,
+        outline_crs=GEOGRAPHIC_CRS,
+        parameters=site.parameters,
+        change_parameters=None if site.change is None else site.change.model_dump(),
         crs=site.crs,
         vertical_crs=site.vertical_crs,
-        registration_sigma_m=site.registration_sigma_m,
-        parameters=site.parameters,
-        change=None if site.change is None else site.change.model_dump(),
+        dem=_read_dem(task.dem),
     )
     result.save(task.state)
     result.write_artefacts(task.artefacts)
     return task.key
+
+
+def _read_dem(source: DemSource | None) -> xr.DataArray | None:
+    from sxrisk.layers import read_dem
+
+    return None if source is None else read_dem(source.path, crs=source.crs, vertical_crs=source.vertical_crs)
 
 
 def read_epoch(site: Site, epoch: Epoch) -> list[Any]:
@@ -206,32 +229,33 @@ def read_epoch(site: Site, epoch: Epoch) -> list[Any]:
     ]
 
 
-def load_sites(context: RunContext) -> list[Any]:
-    """The results of the sites stage, in the order of the project file."""
+def load_sites(context: RunContext) -> dict[str, Any]:
+    """The results of the sites stage by the site's key, in the order of the project file."""
     from sxrisk.sites import SiteResult
 
-    return [SiteResult.load(context.state.folder / "sites" / key) for key in context.project.sites]
+    return {key: SiteResult.load(context.state.folder / "sites" / key) for key in context.project.sites}
 
 
 def _reach(context: RunContext) -> None:
     from sxrisk import reach
 
-    layers = context.layers()
-    project = context.project
+    frames = context.layers().values()
+    catalogue = context.catalogue()
     parts: list[gpd.GeoDataFrame] = []
-    values = project.rules.values
-    ponds = _of_kind(layers.values(), "tailings_pond")
-    dem = context.dem()
+    ponds, goafs, dem = _of_kind(frames, "tailings_pond"), _of_kind(frames, "goaf"), context.dem()
     context.reporter.progress(0, 2, "tailings flow paths")
-    if len(ponds) and dem is not None and "T-OH" in values:
-        protected = _of_kind(layers.values(), *context.catalogue().rules["T-OH"].object_kinds)
+    if len(ponds) and dem is not None:
+        rule = catalogue.rules["T-OH"]
+        half_width_m = catalogue.values.get("T-OH", {}).get("corridor_half_width_m")
+        protected = _of_kind(frames, *rule.object_kinds)
         parts.append(
-            reach.tailings_reach(ponds, protected, dem, corridor_half_width_m=values["T-OH"]["corridor_half_width_m"])
+            reach.tailings_reach(ponds, protected, dem, corridor_half_width_m=half_width_m, length_m=rule.value)
         )
     context.reporter.progress(1, 2, "goaf influence zones")
-    goafs = _of_kind(layers.values(), "goaf")
     if len(goafs):
-        parts.append(reach.goaf_influence(goafs, **values.get("GOAF-ZONE", {})))
+        angle_deg = catalogue.values.get("GOAF-ZONE", {}).get("movement_angle_deg")
+        # Without an angle the zone is measured as missing, with the reason, and the rule says that it was not applied.
+        parts.append(reach.goaf_influence(goafs, {} if angle_deg is None else angle_deg))
     context.state.save("reach", _joined(parts))
 
 
@@ -247,7 +271,7 @@ def _joined(parts: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
 
 def all_measurements(context: RunContext) -> gpd.GeoDataFrame:
     """Measurements of sites and reach in one table."""
-    return _joined([*(site.measurements for site in load_sites(context)), context.state.load("reach")])
+    return _joined([*(site.measurements for site in load_sites(context).values()), context.state.load("reach")])
 
 
 def _apply_rules(context: RunContext) -> None:
@@ -266,24 +290,22 @@ def _map_region(context: RunContext) -> None:
     findings = context.state.load("findings")
     region = context.project.region
     boundary = context.boundary()
-    folder = context.folder / "region"
-    folder.mkdir(exist_ok=True)
     context.reporter.progress(0, 3, "heatmap")
-    weighted = findings.assign(weight=risk.finding_weights(findings))
-    risk.write_heatmap(
-        folder / "heatmap.tif",
-        risk.heatmap(
-            weighted,
-            weight="weight",
+    if len(findings):
+        (context.folder / "region").mkdir(exist_ok=True)
+        density = risk.heatmap(
+            findings,
+            weight=findings["colour"].map(region.heatmap.weights).to_numpy(),
             bandwidth_m=region.heatmap.bandwidth_m,
             cell_m=region.heatmap.cell_m,
-            bounds=None if boundary is None else boundary,
-        ),
-    )
+            boundary=boundary,
+        )
+        risk.write_heatmap(context.folder / HEATMAP, density)
     context.reporter.progress(1, 3, "four-colour grid")
     context.state.save("grid", risk.risk_grid(findings, cell_m=region.grid.cell_m, boundary=boundary))
     context.reporter.progress(2, 3, "table by county")
-    context.state.save("counties", risk.county_table(findings, boundary))
+    if boundary is not None:
+        context.state.save("counties", risk.county_table(findings, boundary))
 
 
 def _write_products(context: RunContext) -> None:
@@ -292,6 +314,8 @@ def _write_products(context: RunContext) -> None:
 
     write_pack(context.folder, pack_input(context))
 
+
+HEATMAP = Path("region") / "heatmap.tif"
 
 STAGES = (
     Stage("layers", _read_layers),

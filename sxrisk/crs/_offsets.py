@@ -64,7 +64,7 @@ def gcj02_to_wgs84(lon: ArrayLike, lat: ArrayLike) -> tuple[Degrees, Degrees]:
     Parameters
     ----------
     lon, lat : array_like
-        Degrees in GCJ-02, any shape. Within 1 km of the algorithm's rectangle, far from Shanxi, the inverse is ambiguous.
+        Degrees in GCJ-02, any shape. Within 1 km of the algorithm's rectangle, far from Shanxi, it is ambiguous.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def _bd_forward(lon: Degrees, lat: Degrees) -> tuple[Degrees, Degrees]:
 def _invert(
     forward: Callable[[Degrees, Degrees], tuple[Degrees, Degrees]], lon: Degrees, lat: Degrees
 ) -> tuple[Degrees, Degrees]:
-    """Solve ``forward(p) == (lon, lat)`` by fixed-point iteration; the offset's slope is under 0.02, so it contracts."""
+    """Solve ``forward(p) == (lon, lat)`` by fixed-point iteration; it contracts, for the offset's slope is small."""
     guess_lon, guess_lat = lon.copy(), lat.copy()
     for _ in range(_MAX_STEPS):
         there_lon, there_lat = forward(guess_lon, guess_lat)

@@ -87,7 +87,9 @@ def reproject_geometries(geometries: NDArray[Any], crs: CRS | China) -> NDArray[
     GeometryError
         If an edge is longer than 3000 km, which no place in China can have.
     """
-    flat = shapely.force_2d(np.asarray(geometries, dtype=object))
+    flat = np.array(geometries, dtype=object)
+    if shapely.has_z(flat).any():
+        flat = shapely.force_2d(flat)
     if is_linear(crs):
         return flat
     transform = geographic_transform(crs)

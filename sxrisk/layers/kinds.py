@@ -135,7 +135,7 @@ def kind(name: str) -> Kind:
 
 
 def synonyms_of(role: str) -> tuple[str, ...]:
-    """Headers that mean a common column (id, name, county, position_sigma_m) or a coordinate (longitude, x, wkt, ...)."""
+    """Headers that mean a common column (id, name, ...) or a coordinate (longitude, x, wkt, ...)."""
     return _definitions()[1][role]
 
 

@@ -1,0 +1,202 @@
+"""Which of the file's columns is what: by the user's word, else by the synonyms of the kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sxrisk.errors import MissingFieldError, ParameterError
+from sxrisk.layers._source import Source
+from sxrisk.layers._values import Parsed, parse_attribute
+from sxrisk.layers.kinds import Attribute, Kind, header_key, split_unit, synonyms_of
+from sxrisk.layers.report import Issue
+
+__all__ = ["Matched", "canonical_attributes", "known_headers", "match_columns"]
+
+_COMMON = ("id", "name", "county", "position_sigma_m")
+_COORDINATES = ("longitude", "latitude", "easting", "northing", "x", "y", "wkt")
+
+
+@dataclass
+class Matched:
+    """The file's header for every canonical column that it has."""
+
+    common: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+    x: str | None = None
+    y: str | None = None
+    wkt: str | None = None
+    axes_sure: bool = True
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Headers that a canonical column replaces; coordinates stay as they are in the file."""
+        return frozenset((*self.common.values(), *self.attributes.values()))
+
+    def as_dict(self) -> dict[str, str]:
+        """Canonical name to header, for the report."""
+        places = {
+            key: header for key, header in (("x", self.x), ("y", self.y), ("wkt", self.wkt)) if header is not None
+        }
+        return {**self.common, **self.attributes, **places}
+
+
+def known_headers(kind: Kind) -> frozenset[str]:
+    """Keys of every header that means something for the kind."""
+    words = [word for role in (*_COMMON, *_COORDINATES) for word in synonyms_of(role)]
+    words += [word for attribute in kind.attributes for word in attribute.synonyms]
+    return frozenset(header_key(word) for word in words)
+
+
+def match_columns(
+    source: Source, kind: Kind, columns: Mapping[str, str], path: Path, *, x: str | None, y: str | None
+) -> Matched:
+    """Headers of the canonical columns; a header serves one purpose only.
+
+    Raises
+    ------
+    MissingFieldError
+        If a header that the user named is not in the file.
+    ParameterError
+        If a canonical name is not one of the kind.
+    """
+    headers = [str(column) for column in source.table.columns]
+    allowed = (*_COMMON, *(attribute.name for attribute in kind.attributes))
+    for canonical, header in columns.items():
+        if canonical not in allowed:
+            raise ParameterError(
+                f"{canonical!r} is no column of the kind {kind.name}",
+                where=path,
+                expected=f"one of {', '.join(allowed)}",
+            )
+        _require(header, headers, path)
+    if (x is None) != (y is None):
+        raise ParameterError("only one of x and y is named", where=path, expected="both or none")
+    for named in (x, y):
+        if named is not None:
+            _require(named, headers, path)
+
+    keys: dict[str, str] = {}
+    for header in headers:
+        keys.setdefault(header_key(header), header)
+    for header in headers:
+        keys.setdefault(header_key(split_unit(header)[0]), header)
+    free = set(headers) - set(columns.values())
+    matched = Matched(
+        {name: header for name, header in columns.items() if name in _COMMON},
+        {name: header for name, header in columns.items() if name not in _COMMON},
+    )
+
+    cut = {header_key(header): header for header in source.cut_headers}
+
+    def find(words: tuple[str, ...]) -> str | None:
+        for word in words:
+            candidate = keys.get(header_key(word))
+            if candidate in free:
+                return candidate
+        for word in words:
+            for key, candidate in cut.items():
+                if candidate in free and header_key(word).startswith(key):
+                    return candidate
+        return None
+
+    if source.geometry is None:
+        _match_coordinates(matched, find, x, y)
+        free -= {header for header in (matched.x, matched.y, matched.wkt) if header is not None}
+    wanted = [(matched.common, role, synonyms_of(role)) for role in _COMMON]
+    wanted += [(matched.attributes, attribute.name, attribute.synonyms) for attribute in kind.attributes]
+    for table_of, canonical, words in wanted:
+        found = find(words) if canonical not in table_of else None
+        if found is not None:
+            table_of[canonical] = found
+            free.discard(found)
+    return matched
+
+
+def _require(header: str, headers: list[str], path: Path) -> None:
+    if header not in headers:
+        raise MissingFieldError(f"there is no column {header!r}", where=path, expected=f"one of {', '.join(headers)}")
+
+
+def _match_coordinates(matched: Matched, find: Any, x: str | None, y: str | None) -> None:
+    if x is not None:
+        matched.x, matched.y = x, y
+        return
+    for first, second, sure in (("longitude", "latitude", True), ("easting", "northing", True), ("x", "y", False)):
+        east, north = find(synonyms_of(first)), find(synonyms_of(second))
+        if east is not None and north is not None:
+            matched.x, matched.y, matched.axes_sure = east, north, sure
+            return
+    matched.wkt = find(synonyms_of("wkt"))
+
+
+def canonical_attributes(
+    table: pd.DataFrame, matched: Matched, kind: Kind, rows: NDArray[np.int64], values: Mapping[str, object]
+) -> tuple[dict[str, pd.Series], list[Issue]]:
+    """Every attribute of the kind, in order, in its canonical form; missing ones are NaN, ``<NA>`` or ``""``.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The rows that are kept.
+    matched : Matched
+        Headers by attribute.
+    kind : Kind
+        Whose attributes.
+    rows : ndarray, shape (n,)
+        Source rows, for the issues.
+    values : mapping
+        Constants for attributes that the file does not have.
+
+    Raises
+    ------
+    ParameterError
+        If a constant is for no attribute of the kind, or is not one of its values.
+    """
+    names = [attribute.name for attribute in kind.attributes]
+    for name in values:
+        if name not in names:
+            raise ParameterError(f"{name!r} is no attribute of {kind.name}", expected=f"one of {', '.join(names)}")
+    result: dict[str, pd.Series] = {}
+    issues: list[Issue] = []
+    for attribute in kind.attributes:
+        header = matched.attributes.get(attribute.name)
+        if header is not None:
+            parsed = parse_attribute(table[header], attribute, header)
+            result[attribute.name] = parsed.data
+            issues += _issues(parsed, table[header], attribute, header, rows)
+        else:
+            constant = pd.Series([str(values.get(attribute.name, ""))] * len(table), dtype="str")
+            parsed = parse_attribute(constant, attribute, attribute.name)
+            if parsed.bad.any():
+                raise ParameterError(f"{values[attribute.name]!r} is no value of {attribute.name}")
+            result[attribute.name] = parsed.data
+    return result, issues
+
+
+def _issues(
+    parsed: Parsed, values: pd.Series, attribute: Attribute, header: str, rows: NDArray[np.int64]
+) -> list[Issue]:
+    issues: list[Issue] = []
+    unit = split_unit(header)[1]
+    spelt = header_key(header) == header_key(attribute.name)
+    if attribute.canonical_unit not in ("", "count") and not unit and not spelt:
+        issues.append(
+            Issue(
+                "unit_assumed", f"{header!r} names no unit, read as {attribute.canonical_unit}", column=attribute.name
+            )
+        )
+    if parsed.bad.any():
+        first = values.iloc[int(np.flatnonzero(parsed.bad)[0])]
+        code = {"number": "number_not_usable", "bool": "yes_no_not_understood"}.get(attribute.type, "word_not_known")
+        detail = parsed.problem or f"{header} = {str(first)[:60]!r}"
+        if attribute.minimum is not None and not parsed.problem:
+            unit_text = f" {attribute.canonical_unit}" if attribute.canonical_unit not in ("", "count") else ""
+            upper = f" to {attribute.maximum}" if attribute.maximum is not None else " or more"
+            detail += f", expected a number, {attribute.minimum}{upper}{unit_text}"
+        issues.append(Issue.of_rows(code, detail, rows[parsed.bad], attribute.name))
+    return issues

@@ -1,0 +1,112 @@
+"""A file as it is: its columns, rows and geometries before anything is understood."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from sxrisk.errors import FileFormatError, InputError
+from sxrisk.layers.report import Issue
+
+__all__ = ["Source", "check_file", "unique_headers", "wrap_read_errors"]
+
+
+@dataclass
+class Source:
+    """Rows of a file.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The file's columns under their own names, index 0..n-1.
+    rows : ndarray, shape (n,)
+        Source row of each, as a person counts.
+    geometry : ndarray of shapely geometries or None, shape (n,)
+        In the file's own coordinates; None where the geometry stands in columns.
+    crs : pyproj.CRS or None
+        What the file says.
+    cut_headers : frozenset of str
+        Headers that the format may have cut short (ten bytes in a Shapefile).
+    broken : dict
+        Position -> (reason, detail) of rows that the reader itself could not use.
+    """
+
+    table: pd.DataFrame
+    rows: NDArray[np.int64]
+    geometry: NDArray[Any] | None = None
+    crs: CRS | None = None
+    broken: dict[int, tuple[str, str]] = field(default_factory=dict)
+    encoding: str = ""
+    separator: str = ""
+    cut_headers: frozenset[str] = frozenset()
+    issues: list[Issue] = field(default_factory=list)
+
+
+def check_file(path: str | Path) -> Path:
+    """The path if it is a readable, non-empty file.
+
+    Raises
+    ------
+    FileFormatError
+        Missing, a directory, empty, not readable.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise FileFormatError("there is no such file", where=path, remedy="Check the path and its spelling")
+        if path.is_dir():
+            raise FileFormatError("this is a folder", where=path, expected="a file", remedy="Name the file inside it")
+        if not path.is_file():
+            # A pipe or a device would be read for ever.
+            raise FileFormatError("this is no regular file", where=path, expected="a file on a disk")
+        if path.stat().st_size == 0:
+            raise FileFormatError("the file is empty (0 bytes)", where=path, remedy="Export or copy it again")
+        with path.open("rb") as stream:
+            stream.read(1)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise FileFormatError(
+            f"the file cannot be read: {error}", where=path, remedy="Check its permissions"
+        ) from error
+    return path
+
+
+def unique_headers(headers: list[str]) -> list[str]:
+    """Headers without line breaks at their ends, blank ones named, repeated ones numbered."""
+    seen: dict[str, int] = {}
+    result = []
+    for position, header in enumerate(headers, start=1):
+        name = header.strip().replace("\x00", "") or f"column_{position}"
+        key = name.casefold()
+        seen[key] = seen.get(key, 0) + 1
+        while seen[key] > 1 and f"{name}.{seen[key]}".casefold() in seen:
+            seen[key] += 1
+        if seen[key] > 1:
+            name = f"{name}.{seen[key]}"
+            seen[name.casefold()] = 1
+        result.append(name)
+    return result
+
+
+@contextmanager
+def wrap_read_errors(path: Path, expected: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn a library's errors on a damaged file into a FileFormatError that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except errors as error:
+        first = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        raise FileFormatError(
+            f"the file cannot be read: {first}",
+            where=path,
+            expected=expected,
+            remedy="It may be cut short or damaged: export or copy it again",
+        ) from error
