@@ -381,10 +381,6 @@ def _reference_problems(project: ProjectFile) -> Iterator[Problem]:
     for key, site in project.sites.items():
         if site.layer is not None and site.layer not in project.layers:
             yield missing(f"sites.{key}.layer", site.layer)
-        if site.crs is None and site.layer is not None:
-            yield Problem(
-                "the scans' coordinate system is not given", f"sites.{key}.crs", "an EPSG code such as 'EPSG:4547'"
-            )
         if len(site.epochs) > 1 and site.change is None:
             yield Problem(
                 f"{len(site.epochs)} epochs but no parameters to compare them",

@@ -16,7 +16,7 @@ from sxrisk.rules._plane import EARTH_RADIUS_M, from_local_tm, mercator, mercato
 
 __all__ = ["NearPairs", "Pieces", "pairs_within"]
 
-# 0.00135 degrees are at most 150 m: the chord of a parallel that long leaves it by less than 0.4 mm at 41 degrees north.
+# 0.00135 degrees are at most 150 m: the chord of so much of a parallel leaves it by less than 0.4 mm at 41 north.
 _MAX_EDGE_DEG = 0.00135
 _EDGES_PER_PIECE = 16
 Index = NDArray[np.intp]
@@ -80,6 +80,16 @@ class Pieces:
         chunks, of_line = _chunks(shapely.segmentize(lines, _MAX_EDGE_DEG))
         self.lonlat: Geometries = np.concatenate([simple[is_point], chunks])
         self.owner: Index = np.concatenate([owner[is_point], line_owner[of_line]]).astype(np.intp)
+
+    def take(self, positions: Index) -> "Pieces":
+        """Pieces of some of the geometries, which are numbered anew in the order of `positions` (ascending)."""
+        new = np.full(len(self.geometries), -1, dtype=np.intp)
+        new[positions] = np.arange(len(positions))
+        kept = new[self.owner] >= 0
+        part = Pieces.__new__(Pieces)
+        part.geometries = self.geometries[positions]
+        part.lonlat, part.owner, part.plane = self.lonlat[kept], new[self.owner[kept]], self.plane[kept]
+        return part
 
     @cached_property
     def plane(self) -> Geometries:
@@ -176,7 +186,8 @@ def _explode(geometries: Geometries) -> tuple[Geometries, Index]:
         parts, index = shapely.get_parts(parts, return_index=True)
         owner = owner[index]
     filled = ~(shapely.is_missing(parts) | shapely.is_empty(parts))
-    return shapely.force_2d(parts[filled]), owner[filled]
+    parts = parts[filled]
+    return shapely.force_2d(parts) if shapely.has_z(parts).any() else parts, owner[filled]
 
 
 def _chunks(lines: Geometries) -> tuple[Geometries, Index]:

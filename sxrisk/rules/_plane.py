@@ -1,8 +1,8 @@
 """Two plane pictures of the ellipsoid: one to find neighbours in, one to measure in.
 
-Mercator on the ellipsoid is conformal, so a search radius in metres is a radius in the plane times one factor; it serves
-the index. A transverse Mercator through the middle of a pair is true to 1e-7 over ten kilometres; it serves to find the
-nearest points of the pair. Neither decides a distance: that is left to the geodesic.
+Mercator on the ellipsoid is conformal, so a search radius in metres is a radius in the plane times one factor; it
+serves the index. A transverse Mercator through the middle of a pair is true to 1e-7 over ten kilometres; it serves to
+find the nearest points of the pair. Neither decides a distance: that is left to the geodesic.
 """
 
 import numpy as np

@@ -1,7 +1,6 @@
 """One criterion of a law, standard or plan, as the catalogue holds it."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import date
 from typing import Annotated, Literal
 
@@ -151,8 +150,8 @@ class Rule:
         What it asks for.
     engine : str
         How it is applied: `distance` (between two geometries), `crossing` (they meet), `multiple` (distance against a
-        multiple of a measure of the subject), `measured` (a measurement or attribute of one thing), `pair` (a measurement
-        between two things), `influence` (a zone that reaches beyond the subject's outline).
+        multiple of a measure of the subject), `measured` (a measurement or attribute of one thing), `pair` (a
+        measurement between two things), `influence` (a zone that reaches beyond the subject's outline).
     subjects, objects : tuple of Selector
         What it is about, and what is protected.
     metric : str
@@ -171,6 +170,8 @@ class Rule:
         `multiple`: the measure H that multiplies, a metric of the subject.
     attribute, divide_by : str
         `measured`: canonical attribute that stands in for the metric, and one to divide it by.
+    checked_by : str
+        `pair`: metric of the subject alone that shows that the pairs were looked for.
     hazard_grade : HazardGrade
         Grade where a list of major hidden dangers names it.
     colour : Colour, optional
@@ -200,8 +201,8 @@ class Rule:
     standard_zh: Text
     standard_en: Text
     edition: str
-    clause_zh: Text
-    clause_en: Text
+    clause_zh: str
+    clause_en: str
     evidence: Evidence
     effect: Effect
     engine: Engine
@@ -217,6 +218,7 @@ class Rule:
     per: str = ""
     attribute: str = ""
     divide_by: str = ""
+    checked_by: str = ""
     hazard_grade: HazardGrade = HazardGrade.NONE
     colour: Colour | None = None
     order_matters: bool = False
@@ -225,7 +227,7 @@ class Rule:
     asks: tuple[Ask, ...] = ()
     effective_from: date | None = None
     effective_to: date | None = None
-    overridden: bool = field(default=False)
+    overridden: bool = False
 
     @model_validator(mode="after")
     def _whole(self) -> "Rule":
@@ -235,6 +237,8 @@ class Rule:
             raise ValueError("engine 'multiple' needs per, the measure that the value multiplies")
         if self.engine in ("distance", "crossing", "multiple", "influence") and self.op not in ("<", "<="):
             raise ValueError(f"engine {self.engine!r} needs op '<' or '<=', a distance breaks by being too short")
+        if self.engine == "pair" and not self.checked_by:
+            raise ValueError("engine 'pair' needs checked_by, the metric that shows that the pairs were looked for")
         if self.min_value is not None and self.min_value >= self.value:
             raise ValueError(f"min_value {self.min_value:g} is not below value {self.value:g}")
         if self.evidence is Evidence.X and not self.asks:

@@ -1,0 +1,138 @@
+"""Every criterion of the catalogue applied to layers and measurements."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+
+import geopandas as gpd
+import pandas as pd
+
+from sxrisk.findings import findings_frame
+from sxrisk.rules.criterion import Rule
+from sxrisk.rules.distance import apply_crossing, apply_distance
+from sxrisk.rules.features import FeatureTable, NotApplied, Selection
+from sxrisk.rules.influence import apply_influence
+from sxrisk.rules.load import Catalogue
+from sxrisk.rules.measured import MeasurementTable, apply_measured
+from sxrisk.rules.multiple import apply_multiple
+from sxrisk.rules.pair import apply_pair
+
+__all__ = ["NOT_APPLIED_COLUMNS", "RuleOutcome", "apply_rules"]
+
+NOT_APPLIED_COLUMNS: Mapping[str, str] = {
+    "rule_id": "id in the catalogue",
+    "subject_kind": "kind of the subjects that were not checked; empty where they are of several kinds",
+    "subject_id": "the subject, empty where several are counted together",
+    "reason": "code, or code:detail; Catalogue.reason_text makes the sentence",
+    "count": "how many: subjects where a layer or measurement is missing, else the features that lack it",
+}
+
+Parts = tuple[pd.DataFrame, list[NotApplied]]
+
+
+@dataclass(frozen=True)
+class RuleOutcome:
+    """What the rules found, and what they could not be applied to.
+
+    Parameters
+    ----------
+    findings : GeoDataFrame
+        Findings schema, EPSG:4490.
+    not_applied : DataFrame
+        Columns :data:`NOT_APPLIED_COLUMNS`.
+    """
+
+    findings: gpd.GeoDataFrame
+    not_applied: pd.DataFrame
+
+
+def apply_rules(
+    catalogue: Catalogue,
+    layers: Mapping[str, gpd.GeoDataFrame],
+    measurements: gpd.GeoDataFrame,
+    *,
+    as_of: date,
+    progress: Callable[[str], None] | None = None,
+) -> RuleOutcome:
+    """Findings of all rules in force on a day.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        From :func:`load_catalogue`.
+    layers : mapping of str to GeoDataFrame
+        Canonical layers by id, EPSG:4490; several of one kind are taken together.
+    measurements : GeoDataFrame
+        Measurements schema (:data:`sxrisk.findings.MEASUREMENT_COLUMNS`).
+    as_of : date
+        Day of the assessment.
+    progress : callable, optional
+        Called with each rule's id before it is applied.
+
+    Returns
+    -------
+    RuleOutcome
+        Findings sorted by colour and id; and a row for everything that a rule could not be applied to: no layer of a
+        kind, an attribute or measurement missing, a value that the user must give.
+
+    Raises
+    ------
+    CRSError
+        If a layer is not in EPSG:4490.
+    """
+    kinds = {kind for rule in catalogue.rules.values() for kind in (*rule.subject_kinds, *rule.object_kinds)}
+    table = FeatureTable.of({name: frame for name, frame in layers.items() if kinds & set(frame.get("kind", ()))})
+    measured = MeasurementTable(measurements)
+    found: list[pd.DataFrame] = []
+    gaps: list[NotApplied] = []
+    for rule in catalogue.rules.values():
+        if progress is not None:
+            progress(rule.id)
+        rows, missing = _apply(catalogue, rule, table, measured, as_of)
+        if len(rows):
+            found.append(rows)
+        gaps += missing
+    frame = pd.concat(found, ignore_index=True) if found else pd.DataFrame({"geometry": []})
+    findings = findings_frame(gpd.GeoDataFrame(frame, geometry="geometry", crs=4490))
+    not_applied = pd.DataFrame([asdict(gap) for gap in gaps], columns=list(NOT_APPLIED_COLUMNS))
+    return RuleOutcome(findings, not_applied.astype({"count": "int64"}))
+
+
+def _apply(catalogue: Catalogue, rule: Rule, table: FeatureTable, measured: MeasurementTable, as_of: date) -> Parts:
+    nothing = pd.DataFrame()
+    if rule.id in catalogue.switched_off:
+        return nothing, [NotApplied(rule.id, "", "", "switched_off", 1)]
+    if not rule.in_force(as_of):
+        return nothing, [NotApplied(rule.id, "", "", f"not_in_force:{as_of.isoformat()}", 1)]
+    subjects, objects = table.select(rule.subjects), table.select(rule.objects)
+    gaps = [NotApplied(rule.id, kind, "", reason, count) for kind, reason, count in subjects.gaps]
+    if len(subjects.positions) == 0:
+        return nothing, gaps
+    count = len(subjects.positions)
+    about = rule.subject_kinds[0] if len(rule.subject_kinds) == 1 else ""
+    for _, reason, features in objects.gaps:
+        concerned = count if reason.startswith("layer_missing") else features
+        gaps.append(NotApplied(rule.id, about, "", reason, concerned))
+    rows, more = _run(catalogue, rule, table, measured, subjects, objects)
+    return rows, gaps + more
+
+
+def _run(
+    catalogue: Catalogue,
+    rule: Rule,
+    table: FeatureTable,
+    measured: MeasurementTable,
+    subjects: Selection,
+    objects: Selection,
+) -> Parts:
+    if rule.engine == "distance":
+        return apply_distance(catalogue, rule, table, subjects, objects)
+    if rule.engine == "crossing":
+        return apply_crossing(catalogue, rule, table, subjects, objects)
+    if rule.engine == "multiple":
+        return apply_multiple(catalogue, rule, table, measured, subjects, objects)
+    if rule.engine == "measured":
+        return apply_measured(catalogue, rule, table, measured, subjects)
+    if rule.engine == "pair":
+        return apply_pair(catalogue, rule, table, measured, subjects, objects)
+    return apply_influence(catalogue, rule, table, measured, subjects, objects)

@@ -1,0 +1,213 @@
+"""The features of all layers in one table, and the selection of those that a rule is about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from sxrisk.errors import CRSError
+from sxrisk.findings import GEOGRAPHIC_CRS
+from sxrisk.rules._pairs import Pieces
+from sxrisk.rules.criterion import Selector
+
+__all__ = ["FeatureTable", "NotApplied", "Selection", "feature_rows", "unique_keys"]
+
+_AREA_KINDS = frozenset(
+    {
+        "settlement",
+        "open_pit",
+        "quarry",
+        "tailings_pond",
+        "waste_dump",
+        "goaf",
+        "enterprise",
+        "school",
+        "hospital",
+        "crowd_place",
+    }
+)
+
+
+@dataclass(frozen=True)
+class NotApplied:
+    """Why a rule could not be applied to something."""
+
+    rule_id: str
+    subject_kind: str
+    subject_id: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Features that a rule's selectors chose.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n,)
+        Rows in the feature table, ascending.
+    gaps : tuple of (kind, reason, count)
+        Kinds without a layer, and features that lack an attribute.
+    """
+
+    positions: NDArray[np.intp]
+    gaps: tuple[tuple[str, str, int], ...] = ()
+
+
+def feature_rows(frame: gpd.GeoDataFrame, kind: str | None = None) -> pd.DataFrame:
+    """What the engines need to know of each feature.
+
+    Parameters
+    ----------
+    frame : GeoDataFrame of n rows in EPSG:4490
+        A canonical layer, or any frame; ids come from the column `id`, else from the index.
+    kind : str, optional
+        Kind of all features where the frame has no column `kind`.
+
+    Returns
+    -------
+    DataFrame
+        Columns kind, id, name, county, sigma (m, NaN unknown), crs_unknown, built_on, coarse, geometry (object).
+    """
+    geometry = np.asarray(frame.geometry.array, dtype=object)
+    kinds = _text(frame, "kind", kind or "")
+    point = np.isin(shapely.get_type_id(geometry), (0, 4))
+    built = frame["built_on"] if "built_on" in frame.columns else pd.Series(pd.NaT, index=frame.index)
+    return pd.DataFrame(
+        {
+            "kind": kinds,
+            "id": _text(frame, "id", "") if "id" in frame.columns else [str(label) for label in frame.index],
+            "name": _text(frame, "name", ""),
+            "county": _text(frame, "county", ""),
+            "sigma": _numbers(frame, "position_sigma_m"),
+            "crs_unknown": np.asarray(_text(frame, "crs_source", "")) == "unknown",
+            "built_on": pd.to_datetime(built, errors="coerce").to_numpy(),
+            "coarse": point & np.isin(kinds, list(_AREA_KINDS)),
+            "geometry": geometry,
+        }
+    )
+
+
+def unique_keys(rows: pd.DataFrame) -> NDArray[np.object_]:
+    """``kind/id`` of each row; a second row of the same key gets ``#2``, and so on."""
+    key = rows["kind"] + "/" + rows["id"]
+    again = key.groupby(key).cumcount() + 1
+    return (key + again.map(lambda n: "" if n == 1 else f"#{n}")).to_numpy(dtype=object)
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """All features of some layers.
+
+    Parameters
+    ----------
+    layers : mapping of str to GeoDataFrame
+        Canonical layers by id.
+    rows : DataFrame of n rows
+        See :func:`feature_rows`, with the column `key` added.
+    layer_of : ndarray of shape (n,)
+        Position of each row's layer.
+    """
+
+    layers: Mapping[str, gpd.GeoDataFrame]
+    rows: pd.DataFrame
+    layer_of: NDArray[np.intp]
+    _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, layers: Mapping[str, gpd.GeoDataFrame]) -> "FeatureTable":
+        """Table of canonical layers.
+
+        Raises
+        ------
+        CRSError
+            If a layer is not in EPSG:4490.
+        """
+        for name, frame in layers.items():
+            if frame.crs is None or frame.crs.to_epsg() != 4490:
+                shown = "no CRS" if frame.crs is None else f"the CRS {frame.crs.to_string()[:60]}"
+                raise CRSError(
+                    f"the layer has {shown}",
+                    where=name,
+                    expected=GEOGRAPHIC_CRS,
+                    remedy="Read it with sxrisk.read_layer",
+                )
+        parts = [feature_rows(frame) for frame in layers.values()]
+        rows = pd.concat(parts, ignore_index=True) if parts else feature_rows(gpd.GeoDataFrame(geometry=[], crs=4490))
+        rows["key"] = unique_keys(rows)
+        layer_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.intp)
+        return cls(layers, rows, layer_of)
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """Pieces of all features."""
+        return Pieces(self.rows["geometry"].to_numpy(dtype=object))
+
+    @cached_property
+    def positions_by_key(self) -> dict[str, int]:
+        """Row of each ``kind/id``."""
+        return {key: position for position, key in enumerate(self.rows["key"])}
+
+    def pieces_of(self, selection: Selection) -> Pieces:
+        """Pieces of a selection; kept, because rules share selections."""
+        key = ("pieces", selection.positions.tobytes())
+        if key not in self._cache:
+            self._cache[key] = self.pieces.take(selection.positions)
+        return self._cache[key]
+
+    def select(self, selectors: Sequence[Selector]) -> Selection:
+        """Features that any of the selectors chooses."""
+        key = tuple(selectors)
+        if key not in self._cache:
+            self._cache[key] = self._select(key)
+        return self._cache[key]
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """A numeric attribute of every feature, NaN where its layer lacks it."""
+        parts = [_numbers(frame, name) for frame in self.layers.values()]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _select(self, selectors: tuple[Selector, ...]) -> Selection:
+        chosen = np.zeros(len(self.rows), dtype=bool)
+        kinds = self.rows["kind"].to_numpy(dtype=object)
+        present = set(kinds)
+        gaps: list[tuple[str, str, int]] = []
+        for selector in selectors:
+            for kind in selector.kinds:
+                if kind not in present:
+                    gaps.append((kind, f"layer_missing:{kind}", 1))
+                    continue
+                of_kind = kinds == kind
+                met = of_kind.copy()
+                for condition in selector.where:
+                    true, unknown = self._masks(condition.column, condition)
+                    asked = met & unknown
+                    if condition.missing == "report" and asked.any():
+                        gaps.append((kind, f"attribute_missing:{condition.column}", int(asked.sum())))
+                    met &= true | (unknown if condition.missing == "keep" else False)
+                chosen |= met
+        return Selection(np.flatnonzero(chosen), tuple(gaps))
+
+    def _masks(self, column: str, condition: Any) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        parts = [condition.masks(frame) for frame in self.layers.values()]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _text(frame: pd.DataFrame, column: str, default: str) -> NDArray[np.object_]:
+    if column not in frame.columns:
+        return np.full(len(frame), default, dtype=object)
+    values = frame[column]
+    return values.where(values.notna(), default).astype("str").to_numpy(dtype=object)
+
+
+def _numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    if column not in frame.columns:
+        return np.full(len(frame), np.nan)
+    return pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)

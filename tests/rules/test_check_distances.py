@@ -1,0 +1,137 @@
+"""The public distance check: rows, statuses, uncertainty, CRS and bad input."""
+
+import geopandas as gpd
+import numpy as np
+import pyproj
+import pytest
+import shapely
+
+from sxrisk.errors import CRSError, MissingFieldError, ParameterError
+from sxrisk.findings import FINDING_COLUMNS
+from sxrisk.rules import check_distances
+
+GEOD = pyproj.Geod(ellps="GRS80")
+HERE = (112.5, 37.5)
+
+
+def at(*offsets_m: float, **columns) -> gpd.GeoDataFrame:
+    """Points so many metres east of a place."""
+    points = [shapely.Point(GEOD.fwd(*HERE, 90.0, d)[:2]) for d in offsets_m]
+    return gpd.GeoDataFrame({"id": [f"o{k}" for k in range(len(points))], **columns}, geometry=points, crs=4490)
+
+
+def test_schema_line_and_numbers():
+    found = check_distances(at(0.0), at(80.0, 120.0), 100.0)
+    assert list(found.columns) == list(FINDING_COLUMNS)
+    assert found.crs.to_epsg() == 4490
+    assert len(found) == 1
+    row = found.iloc[0]
+    assert (row.rule_id, row.evidence, row.effect, row.status) == ("user", "user", "must_comply", "violation")
+    assert row.measured == pytest.approx(80.0, abs=1e-6)
+    assert row.deficit == pytest.approx(20.0, abs=1e-6)
+    assert row.probability == 1.0
+    assert row.reasons == "position_sigma_unknown"
+    assert GEOD.geometry_length(row.geometry) == pytest.approx(80.0, abs=1e-6)
+
+
+def test_three_answers_at_the_stated_accuracy():
+    objects = at(80.0, 99.0, 101.0, 104.5, 120.0)
+    found = check_distances(at(0.0), objects, 100.0, subject_sigma_m=1.5, object_sigma_m=2.0).set_index("object_id")
+    assert found["status"].to_dict() == {
+        "o0": "violation",
+        "o1": "too_close_to_call",
+        "o2": "too_close_to_call",
+        "o3": "too_close_to_call",
+    }
+    assert found["uncertainty"].tolist() == [2.5] * 4
+    # One sigma of 2.5 m: 99 m lies 0.4 sigma inside, 101 m 0.4 sigma outside.
+    assert found.loc["o1", "probability"] == pytest.approx(0.6554, abs=1e-4)
+    assert found.loc["o2", "probability"] == pytest.approx(0.3446, abs=1e-4)
+    assert (found["reasons"] == "").all()
+
+
+def test_accuracy_far_worse_than_the_limit_says_little():
+    found = check_distances(at(0.0), at(3.0, 40.0), 5.0, object_sigma_m=1000.0)
+    assert found["object_id"].tolist() == ["o0"]
+    assert found["status"][0] == "too_close_to_call"
+    assert "coarse_geometry" in found["reasons"][0]
+    assert found["probability"][0] < 0.01
+
+
+def test_columns_give_limits_and_sigmas_and_unknown_crs():
+    subjects = at(0.0, 1000.0, 2000.0, own=[50.0, 200.0, np.nan], position_sigma_m=[0.0, 1.0, 1.0], kind="open_pit")
+    subjects["crs_source"] = ["unknown", "cgcs2000", "cgcs2000"]
+    objects = at(40.0, 1100.0, 2010.0, name=["甲", "乙", "丙"], kind="road", position_sigma_m=2.0)
+    found = check_distances(subjects, objects, "own").sort_values("subject_id")
+    assert found[["subject_id", "object_id", "object_name"]].to_numpy().tolist() == [
+        ["o0", "o0", "甲"],
+        ["o1", "o1", "乙"],
+    ]
+    assert found["uncertainty"].to_numpy() == pytest.approx([2.0, 5**0.5])
+    assert found["reasons"].tolist() == ["subject_crs_unknown", ""] or "subject_crs_unknown" in found["reasons"].iloc[0]
+
+
+def test_two_crs_are_reconciled():
+    objects = at(80.0)
+    for code in (4547, 4546, 32649, 4326, 3857):
+        found = check_distances(at(0.0).to_crs(code), objects, 100.0)
+        assert found["measured"].to_numpy() == pytest.approx([80.0], abs=1e-3)
+
+
+def test_one_frame_with_itself_tells_each_pair_once():
+    frame = at(0.0, 100.0, 500.0)
+    found = check_distances(frame, frame, 200.0)
+    assert found[["subject_id", "object_id"]].to_numpy().tolist() == [["o0", "o1"]]
+    assert len(check_distances(frame, frame.copy(), 200.0)) == 5
+
+
+def test_rows_without_id_use_the_index_and_doubles_keep_their_own_finding():
+    frame = at(0.0, 10.0, 20.0).drop(columns="id")
+    frame.index = [7, 7, 9]
+    found = check_distances(at(5.0), frame, 100.0)
+    assert sorted(found["object_id"]) == ["7", "7", "9"]
+    assert found["finding_id"].is_unique
+
+
+def test_rule_gives_clause_and_colour():
+    found = check_distances(at(0.0, kind="open_pit"), at(150.0, kind="pipeline"), 200.0, rule="P-35c")
+    row = found.iloc[0]
+    assert (row.rule_id, row.clause, row.evidence, row.status, row.colour) == (
+        "P-35c",
+        "art. 35(3)",
+        "V",
+        "permit_to_be_shown",
+        "yellow",
+    )
+
+
+def test_the_limit_itself_is_kept():
+    objects = at(100.0)
+    exact = check_distances(at(0.0), objects, 1000.0)["measured"][0]
+    assert len(check_distances(at(0.0), objects, exact)) == 0
+    assert len(check_distances(at(0.0), objects, exact, rule="P-35c")) == 1
+
+
+def test_empty_frames():
+    assert len(check_distances(at(), at(1.0), 10.0)) == 0
+    assert len(check_distances(at(1.0), at(), 10.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"required_m": -1.0}, ParameterError, "required distance is -1 m"),
+        ({"required_m": float("nan")}, ParameterError, "NaN"),
+        ({"required_m": "limit"}, MissingFieldError, "no column 'limit'"),
+        ({"object_sigma_m": -2.0}, ParameterError, "sigma is -2.0 m"),
+        ({"rule": "P-99"}, ParameterError, "no rule 'P-99'"),
+        ({"objects": at(1.0).set_crs(None, allow_override=True)}, CRSError, "unknown"),
+        ({"subjects": at(1.0).set_crs(None, allow_override=True)}, CRSError, "subjects"),
+        ({"objects": at(1.0).set_crs(4214, allow_override=True)}, CRSError, "legacy"),
+        ({"objects": "roads.shp"}, ParameterError, "GeoDataFrame"),
+    ],
+)
+def test_bad_input(change, error, text):
+    arguments = {"subjects": at(0.0), "objects": at(1.0), "required_m": 10.0, **change}
+    with pytest.raises(error, match=text):
+        check_distances(**arguments)
