@@ -303,7 +303,7 @@ def test_plan_800():
     assert told(outcome, "PLAN-800") == {("underground_mine-0", ""): "advisory", ("enterprise-0", ""): "advisory"}
     row = outcome.findings.set_index("subject_id").loc["underground_mine-0"]
     assert (row.deficit, row.unit) == (50.0, "m")
-    assert "secondary_source" in row.reasons
+    assert row.evidence == "G"
     gaps = outcome.not_applied.query("rule_id == 'PLAN-800'")
     assert gaps["reason"].tolist() == ["attribute_missing:ground_pressure_monitoring"]
 
