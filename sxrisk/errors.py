@@ -1,7 +1,8 @@
 """The few kinds of error a user can meet.
 
-Every error says what is wrong, where, what was expected and what to do about it. The text is built once, here, so that the
-command line, a notebook and a log show the same sentence. Exceptions have no side effects: whoever catches one decides.
+Every error says what is wrong, where, what was expected and what to do about it. The text is built once, here, so that
+the command line, a notebook and a log show the same sentence. Exceptions have no side effects: whoever catches one
+decides.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,8 @@ class Problem:
         place = f"{self.where}: " if self.where is not None else ""
         expected = f"; expected {self.expected}" if self.expected else ""
         remedy = f". {self.remedy}" if self.remedy else ""
-        return f"{place}{self.what}{expected}{remedy}".rstrip(".") + "."
+        text = f"{place}{self.what}{expected}{remedy}"
+        return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 class SxriskError(Exception):

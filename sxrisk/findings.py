@@ -147,8 +147,9 @@ def finding_id(rule_id: str, subject_key: str, object_key: str = "") -> str:
 
     Examples
     --------
-    >>> finding_id("P-30c", "pipeline/GD-01", "settlement/C-07") == finding_id("P-30c", "pipeline/GD-01", "settlement/C-07")
-    True
+    >>> ids = {finding_id("P-30c", "pipeline/GD-01", "settlement/C-07") for _ in range(3)}
+    >>> len(ids)
+    1
     """
     text = "\x1f".join((rule_id, subject_key, object_key))
     return "F-" + hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,6 +1,5 @@
 """What an error says."""
 
-
 from sxrisk.errors import InputError, OutputError, Problem
 
 

@@ -34,7 +34,9 @@ def compare_findings(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     ['new']
     """
     columns = ["finding_id", "deficit", "uncertainty"]
-    both = before[columns].merge(now[columns], on="finding_id", how="outer", suffixes=("_before", "_now"), indicator=True)
+    both = before[columns].merge(
+        now[columns], on="finding_id", how="outer", suffixes=("_before", "_now"), indicator=True
+    )
     moved = both["deficit_now"] - both["deficit_before"]
     noise = 2 * np.hypot(both["uncertainty_before"].fillna(0.0), both["uncertainty_now"].fillna(0.0))
     threshold = np.maximum(noise, 1e-3)

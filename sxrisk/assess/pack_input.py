@@ -47,11 +47,8 @@ def _heatmap(context: RunContext) -> "xr.DataArray | None":
     path = context.folder / HEATMAP
     if not path.is_file():
         return None
-    import rioxarray
+    import xarray as xr
 
-    raster = rioxarray.open_rasterio(path, masked=True)
-    try:
-        # Into memory: an open file would hold the run folder on Windows.
+    # Into memory: an open file would hold the run folder on Windows.
+    with xr.open_dataarray(path, engine="rasterio", mask_and_scale=True) as raster:
         return raster.squeeze("band", drop=True).load()
-    finally:
-        raster.close()

@@ -311,7 +311,9 @@ def _problem(detail: Mapping[str, Any]) -> Problem:
 
 def _expected(kind: str, message: str) -> str:
     text = message.removeprefix("Input should be ").removeprefix("a valid ")
-    return {"too_short": "at least one entry", "date_from_datetime_parsing": "a date such as 2026-06-30"}.get(kind, text)
+    return {"too_short": "at least one entry", "date_from_datetime_parsing": "a date such as 2026-06-30"}.get(
+        kind, text
+    )
 
 
 def _shown(value: Any) -> str:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,11 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         colours = self.manifest["findings"]["by_colour"]
-        cells = "".join(f"<tr><td>{name}</td><td style='text-align:right'>{count}</td></tr>" for name, count in colours.items())
-        return f"<p>sxrisk run in <code>{self.out.name}/</code></p><table><tr><th>colour</th><th>findings</th></tr>{cells}</table>"
+        cells = "".join(
+            f"<tr><td>{name}</td><td style='text-align:right'>{count}</td></tr>" for name, count in colours.items()
+        )
+        head = "<tr><th>colour</th><th>findings</th></tr>"
+        return f"<p>sxrisk run in <code>{escape(self.out.name)}/</code></p><table>{head}{cells}</table>"
 
 
 def run_project(

@@ -23,8 +23,8 @@ _NEARLY_FULL_BYTES = 1 << 20
 class RunFolder:
     """``OUT`` with its two neighbours ``OUT.partial`` and ``OUT.previous``.
 
-    A run is built in ``OUT.partial``. :meth:`finish` renames ``OUT`` to ``OUT.previous`` and the partial one to ``OUT``.
-    A start after a kill between the two renames finishes them, so that the last good result is always whole.
+    A run is built in ``OUT.partial``. :meth:`finish` renames ``OUT`` to ``OUT.previous`` and the partial one to
+    ``OUT``. A start after a kill between the two renames finishes them, so that the last good result is always whole.
 
     Parameters
     ----------
@@ -76,14 +76,13 @@ class RunFolder:
         OutputError
             If it cannot be made.
         """
-        if self.out.exists() and any(self.out.iterdir() if self.out.is_dir() else [self.out]):
-            if not (self.out / MANIFEST).is_file():
-                raise InputError(
-                    "the folder holds files that no run of sxrisk made",
-                    where=self.out,
-                    expected=f"a new folder, or one with {MANIFEST}",
-                    remedy="Give another --out",
-                )
+        if _holds_something(self.out) and not (self.out / MANIFEST).is_file():
+            raise InputError(
+                "the folder holds files that no run of sxrisk made",
+                where=self.out,
+                expected=f"a new folder, or one with {MANIFEST}",
+                remedy="Give another --out",
+            )
         with output_errors(self.partial):
             if not resume and self.partial.exists():
                 shutil.rmtree(self.partial)
@@ -144,6 +143,10 @@ def output_errors(folder: Path) -> Iterator[None]:
         if code == errno.EROFS:
             raise OutputError("the disk is read-only", where=folder, remedy="Give another --out") from error
         raise
+
+
+def _holds_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
 def _is_full(folder: Path) -> bool:

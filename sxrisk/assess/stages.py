@@ -17,7 +17,17 @@ from sxrisk.errors import InputError
 from sxrisk.findings import GEOGRAPHIC_CRS, measurements_frame
 from sxrisk.parallel import ordered_map
 
-__all__ = ["HEATMAP", "STAGES", "RunContext", "Stage", "all_measurements", "load_project_layer", "load_project_layers", "load_sites", "read_epoch"]
+__all__ = [
+    "HEATMAP",
+    "STAGES",
+    "RunContext",
+    "Stage",
+    "all_measurements",
+    "load_project_layer",
+    "load_project_layers",
+    "load_sites",
+    "read_epoch",
+]
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,9 @@ def _read_layers(context: RunContext) -> None:
     for key, frame in frames.items():
         context.state.save(f"layers/{key}", frame)
     rejects = pd.concat([layer.rejects.assign(layer=key) for key, layer in loaded.items()], ignore_index=True)
-    context.state.save("rejects", rejects.astype({column: "str" for column in rejects.columns if column != "source_row"}))
+    context.state.save(
+        "rejects", rejects.astype({column: "str" for column in rejects.columns if column != "source_row"})
+    )
     context.state.save_json("layer_reports", {key: layer.report.to_dict() for key, layer in loaded.items()})
     write_layers_gpkg(context.folder / "layers.gpkg", frames)
 
@@ -246,14 +258,14 @@ def _reach(context: RunContext) -> None:
     context.reporter.progress(0, 2, "tailings flow paths")
     if len(ponds) and dem is not None:
         rule = catalogue.rules["T-OH"]
-        half_width_m = catalogue.values.get("T-OH", {}).get("corridor_half_width_m")
+        half_width_m = catalogue.given("T-OH").get("corridor_half_width_m")
         protected = _of_kind(frames, *rule.object_kinds)
         parts.append(
             reach.tailings_reach(ponds, protected, dem, corridor_half_width_m=half_width_m, length_m=rule.value)
         )
     context.reporter.progress(1, 2, "goaf influence zones")
     if len(goafs):
-        angle_deg = catalogue.values.get("GOAF-ZONE", {}).get("movement_angle_deg")
+        angle_deg = catalogue.given("GOAF-ZONE").get("movement_angle_deg")
         # Without an angle the zone is measured as missing, with the reason, and the rule says that it was not applied.
         parts.append(reach.goaf_influence(goafs, {} if angle_deg is None else angle_deg))
     context.state.save("reach", _joined(parts))

@@ -39,7 +39,7 @@ class RunState:
         path.parent.mkdir(parents=True, exist_ok=True)
         table = table.copy(deep=False)
         table.attrs = {}
-        for column in table.columns[table.dtypes == object]:
+        for column in table.select_dtypes(object).columns:
             # Columns of mixed types, as spreadsheets have them, are kept as their text.
             table[column] = table[column].map(_as_text)
         table.to_parquet(path)

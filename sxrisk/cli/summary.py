@@ -23,7 +23,8 @@ def run_table(result: RunResult) -> Table:
     table.add_row(say("inputs"), _rows(manifest["layers"]))
     table.add_row(say("sites"), str(len(manifest["parameters"]["sites"])))
     colours = "  ".join(
-        f"[{_STYLES[name]}]{say(f'colour.{name}')} {count}[/]" for name, count in manifest["findings"]["by_colour"].items()
+        f"[{_STYLES[name]}]{say(f'colour.{name}')} {count}[/]"
+        for name, count in manifest["findings"]["by_colour"].items()
     )
     table.add_row(say("findings"), f"{manifest['findings']['total']}:  {colours}")
     table.add_row(say("not_applied"), ", ".join(sorted({row["rule_id"] for row in manifest["not_applied"]})) or "-")

@@ -59,7 +59,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "aborted": ("Interrupted.", "已中断。"),
     "summary": ("Result", "结果"),
     "inputs": ("Inputs", "输入"),
-    "rows": ("{used} rows used, {rejected} set aside, {layers} layers", "采用 {used} 行，另存 {rejected} 行，共 {layers} 个图层"),
+    "rows": (
+        "{used} rows used, {rejected} set aside, {layers} layers",
+        "采用 {used} 行，另存 {rejected} 行，共 {layers} 个图层",
+    ),
     "sites": ("Scanned sites", "扫描场地"),
     "findings": ("Findings (screening, to be confirmed)", "筛查结果（须经人工确认）"),
     "not_applied": ("Criteria not applied somewhere", "未能应用的判据"),
@@ -70,7 +73,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "first_run": ("no earlier run here", "此处没有更早的结果"),
     "pack": ("Review pack: open this file in a browser", "评审资料包：用浏览器打开此文件"),
-    "stopped": ("Stopped after stage {stage}. Go on with --resume; so far:", "已在阶段 {stage} 后停止，可用 --resume 继续；当前内容："),
+    "stopped": (
+        "Stopped after stage {stage}. Go on with --resume; so far:",
+        "已在阶段 {stage} 后停止，可用 --resume 继续；当前内容：",
+    ),
     "colour.red": ("red", "红"),
     "colour.orange": ("orange", "橙"),
     "colour.yellow": ("yellow", "黄"),

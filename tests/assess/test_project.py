@@ -52,7 +52,9 @@ def test_naive_epoch_is_read_as_china_time(tmp_path: Path) -> None:
 
 
 def test_all_problems_come_at_once(tmp_path: Path) -> None:
-    text = MINIMAL.replace("as_of = 2026-06-30", 'as_of = "soon"').replace('"settlement"', '"setlement"') + "colour = 1\n"
+    text = (
+        MINIMAL.replace("as_of = 2026-06-30", 'as_of = "soon"').replace('"settlement"', '"setlement"') + "colour = 1\n"
+    )
     found = problems(write(tmp_path, text, "villages.geojson"))
     assert len(found) == 3
     assert any(line.startswith("project.as_of: found 'soon'; expected") for line in found)
@@ -61,7 +63,7 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
 
 
 def test_unknown_key_is_answered_with_the_nearest_one(tmp_path: Path) -> None:
-    found = problems(write(tmp_path, MINIMAL + 'positon_sigma_m = 2\n', "villages.geojson"))
+    found = problems(write(tmp_path, MINIMAL + "positon_sigma_m = 2\n", "villages.geojson"))
     assert found == ["layers.villages.positon_sigma_m: unknown key. Did you mean 'position_sigma_m'?"]
 
 
@@ -95,7 +97,10 @@ def test_symbolic_link_does_not_lead_outside(tmp_path: Path) -> None:
     [
         (("[project]", "[region]\nboundary = 'village'\n[project]"), "no layer is called 'village'"),
         (("[project]", "[region]\nboundary = 'villages'\n[project]"), "expected a layer of kind 'boundary'"),
-        (("[project]", "[region.heatmap]\nbandwidth_m = 100\ncell_m = 80\n[project]"), "larger than half of bandwidth_m"),
+        (
+            ("[project]", "[region.heatmap]\nbandwidth_m = 100\ncell_m = 80\n[project]"),
+            "larger than half of bandwidth_m",
+        ),
         (('kind = "settlement"', 'kind = "settlement"\ncrs = "EPSG:99999"'), "EPSG:99999"),
     ],
 )

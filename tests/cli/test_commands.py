@@ -50,7 +50,9 @@ def test_check_lists_layers_and_scans_and_computes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_chinese_when_asked_for(sample: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chinese_when_asked_for(
+    sample: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SXRISK_LANG", "zh")
     assert main(["check", str(sample / "county.toml")]) == 0
     assert "项目有效" in capsys.readouterr().out
