@@ -1,1 +1,41 @@
+"""What people look at: the review pack, maps for notebooks, workbook, GeoPackage, report and pictures."""
 
+from typing import Any
+
+__all__ = [
+    "OfflineMap",
+    "PackInput",
+    "WebMap",
+    "draw_grid",
+    "draw_heatmap",
+    "draw_site",
+    "quick_map",
+    "web_map",
+    "write_findings_geopackage",
+    "write_pack",
+    "write_report",
+    "write_workbook",
+]
+
+_LAZY = {
+    "OfflineMap": "quickmap",
+    "PackInput": "pack",
+    "WebMap": "webmap",
+    "draw_grid": "figures",
+    "draw_heatmap": "figures",
+    "draw_site": "figures",
+    "quick_map": "quickmap",
+    "web_map": "webmap",
+    "write_findings_geopackage": "geopackage",
+    "write_pack": "pack",
+    "write_report": "report",
+    "write_workbook": "workbook",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f"sxrisk.products.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["content_policy", "data_script", "fill_template", "json_for_script", "vendor_manifest", "vendor_text", "web_text"]
+__all__ = [
+    "content_policy",
+    "data_script",
+    "fill_template",
+    "json_for_script",
+    "vendor_manifest",
+    "vendor_text",
+    "web_text",
+]
 
 _HERE = Path(__file__).parent
 VENDOR = _HERE / "vendor"
@@ -49,12 +57,12 @@ def json_for_script(value: Any) -> str:
 
 
 def data_script(name: str, value: Any) -> str:
-    """A script that hands one named piece of data to the page.
+    r"""A script that hands one named piece of data to the page.
 
     Examples
     --------
     >>> data_script("meta", {"n": 1})
-    '(window.SXDATA=window.SXDATA||{})["meta"]={"n":1};\\n'
+    '(window.SXDATA=window.SXDATA||{})["meta"]={"n":1};\n'
     """
     return f"(window.SXDATA=window.SXDATA||{{}})[{json_for_script(name)}]={json_for_script(value)};\n"
 
@@ -74,7 +82,8 @@ def content_policy(inline_scripts: Iterable[str] | None = None) -> str:
         scripts = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     return (
         f"default-src 'none'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        "font-src 'self' data:; worker-src blob:; child-src blob:; connect-src data: blob:; base-uri 'none'; form-action 'none'"
+        "font-src 'self' data:; worker-src blob:; child-src blob:; connect-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 

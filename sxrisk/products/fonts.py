@@ -106,5 +106,7 @@ def chinese_figures() -> Iterator[None]:
 
     if FONT_FAMILY not in {entry.name for entry in font_manager.fontManager.ttflist}:
         font_manager.fontManager.addfont(FONT_FILE)
-    with mpl.rc_context({"font.family": [FONT_FAMILY, "DejaVu Sans"], "axes.unicode_minus": False, "svg.hashsalt": "sx"}):
+    with mpl.rc_context(
+        {"font.family": [FONT_FAMILY, "DejaVu Sans"], "axes.unicode_minus": False, "svg.hashsalt": "sx"}
+    ):
         yield

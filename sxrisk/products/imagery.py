@@ -34,7 +34,9 @@ class MapImage:
     legend: tuple[float, ...] = ()
 
 
-def hillshade(elevation_m: np.ndarray, cell_m: float, *, azimuth_deg: float = 315.0, altitude_deg: float = 45.0) -> np.ndarray:
+def hillshade(
+    elevation_m: np.ndarray, cell_m: float, *, azimuth_deg: float = 315.0, altitude_deg: float = 45.0
+) -> np.ndarray:
     """Illumination of a terrain by a distant light (Horn's slope).
 
     Parameters
@@ -89,7 +91,7 @@ def hillshade_image(dem: xr.DataArray, *, longest_side_px: int = 1600) -> MapIma
     low, high = np.nanpercentile(filled, [2, 98])
     height = np.clip((filled - low) / max(high - low, 1e-9), 0, 1)[..., None]
     tint = (1 - height) * np.array([226, 232, 220]) + height * np.array([240, 234, 222])
-    rgb = tint * (0.55 + 0.62 * shade[..., None])
+    rgb = tint * (0.63 + 0.5 * shade[..., None])
     rgba = np.dstack([np.clip(rgb, 0, 255), np.where(known, 255, 0)]).astype(np.uint8)
     return MapImage(_encode(rgba, lossless=False), corners)
 
@@ -120,9 +122,12 @@ def heat_colours(share: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(share, position, stops[:, band]) for band in range(3)], axis=-1)
 
 
-def _to_mercator(raster: xr.DataArray, longest_side_px: int, resampling: str) -> tuple[np.ndarray, tuple[Any, ...], float]:
+def _to_mercator(
+    raster: xr.DataArray, longest_side_px: int, resampling: str
+) -> tuple[np.ndarray, tuple[Any, ...], float]:
     """The raster in web Mercator, north up, NaN outside; its corners; ground size of a cell in metres."""
     import rioxarray  # noqa: F401  (registers .rio)
+    from affine import Affine
     from pyproj import Transformer
     from rasterio.enums import Resampling
     from rasterio.warp import calculate_default_transform, reproject
@@ -133,8 +138,9 @@ def _to_mercator(raster: xr.DataArray, longest_side_px: int, resampling: str) ->
     )
     shrink = max(width, height) / longest_side_px
     if shrink > 1:
-        transform = transform * transform.scale(width / int(width / shrink), height / int(height / shrink))
-        width, height = int(width / shrink), int(height / shrink)
+        columns, rows = int(width / shrink), int(height / shrink)
+        stretched = (transform.a * width / columns, 0.0, transform.c, 0.0, transform.e * height / rows, transform.f)
+        transform, width, height = Affine(*stretched), columns, rows
     values = source.to_numpy().astype("float32")
     if source.rio.nodata is not None and np.isfinite(source.rio.nodata):
         values = np.where(values == source.rio.nodata, np.nan, values)
@@ -150,8 +156,8 @@ def _to_mercator(raster: xr.DataArray, longest_side_px: int, resampling: str) ->
         dst_nodata=np.nan,
         resampling=Resampling[resampling] if shrink <= 1 else Resampling.average,
     )
-    west, north = transform * (0, 0)
-    east, south = transform * (width, height)
+    west, north = transform.c, transform.f
+    east, south = west + transform.a * width, north + transform.e * height
     lonlat = Transformer.from_crs(_MERCATOR, "EPSG:4326", always_xy=True)
     lon, lat = lonlat.transform([west, east, east, west], [north, north, south, south])
     corners = tuple((round(x, 7), round(y, 7)) for x, y in zip(lon, lat, strict=True))

@@ -2,7 +2,7 @@
 
 import base64
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,20 @@ import shapely
 from sxrisk.errors import CRSError
 from sxrisk.findings import Colour, check_findings
 from sxrisk.products.kinds import kind_style
+from sxrisk.products.text import cited, reason_words
 
-__all__ = ["TILE_FEATURES", "bounds_of", "colour_counts", "findings_payload", "layer_payload", "rules_payload", "strings_in", "table_payload"]
+__all__ = [
+    "TILE_FEATURES",
+    "bounds_of",
+    "colour_counts",
+    "findings_payload",
+    "grid_geojson",
+    "layer_payload",
+    "reasons_payload",
+    "rules_payload",
+    "strings_in",
+    "table_payload",
+]
 
 # From here on a layer becomes vector tiles: GeoJSON of that size would stall a phone.
 TILE_FEATURES = 4000
@@ -24,9 +36,25 @@ TABLE_ROWS = 5000
 _COORDINATE_STEP = 1e-6
 _MAX_ATTRIBUTES = 12
 _LONGEST_TEXT = 400
+# MapLibre clips the left half of full-width signs that it draws itself, brackets above all.
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HOUSEKEEPING = ("id", "name", "kind", "geometry", "source_file", "source_row", "crs_source")
-_TEXT_COLUMNS = ("rule_id", "evidence", "effect", "status", "hazard_grade", "colour", "subject_kind", "object_kind")
-_TEXT_COLUMNS += ("metric", "unit", "county", "standard", "clause", "reasons")
+_TEXT_COLUMNS = (
+    "rule_id",
+    "evidence",
+    "effect",
+    "status",
+    "hazard_grade",
+    "colour",
+    "subject_kind",
+    "object_kind",
+    "metric",
+    "unit",
+    "county",
+    "standard",
+    "clause",
+    "reasons",
+)
 _FREE_COLUMNS = ("finding_id", "subject_id", "subject_name", "object_id", "object_name")
 _NUMBER_COLUMNS = {"measured": 3, "required": 3, "deficit": 3, "uncertainty": 3, "probability": 4}
 
@@ -83,7 +111,8 @@ def layer_payload(layer_id: str, frame: gpd.GeoDataFrame, *, tiles: bool = True)
     Returns
     -------
     dict
-        ``id``, ``kind``, ``group``, ``colour``, ``visible``, ``count``, ``shape`` and ``geojson`` or ``pmtiles`` (base64).
+        ``id``, ``kind``, ``group``, ``colour``, ``visible``, ``count``, ``shape``, and ``geojson`` or ``pmtiles``
+        (base64).
 
     Raises
     ------
@@ -107,7 +136,9 @@ def layer_payload(layer_id: str, frame: gpd.GeoDataFrame, *, tiles: bool = True)
         "shape": _shape_of(frame.geometry),
         "labels": kind == "boundary",
     }
-    if tiles and (len(frame) > TILE_FEATURES or shapely.get_num_coordinates(frame.geometry.array).sum() > TILE_VERTICES):
+    if tiles and (
+        len(frame) > TILE_FEATURES or shapely.get_num_coordinates(frame.geometry.array).sum() > TILE_VERTICES
+    ):
         payload["pmtiles"] = _pmtiles(frame)
         if payload["labels"]:
             payload["label_points"] = _label_points(frame)
@@ -131,9 +162,17 @@ def rules_payload(catalogue: Any, rule_ids: Sequence[str]) -> dict[str, dict[str
                 for field in fields
                 for language in ("zh", "en")
             }
-            found[rule_id]["number"] = str(getattr(rule, "standard", "") or "")
-            found[rule_id]["edition"] = str(getattr(rule, "edition", "") or "")
+            own = {"standard": rule.standard, "clause": rule.clause_zh}
+            found[rule_id] |= {"cited_zh": cited(rule, own, "zh"), "cited_en": cited(rule, own, "en")}
     return found
+
+
+def reasons_payload(catalogue: Any, codes: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Sentences of reason codes in both languages."""
+    return {
+        code: {"zh": reason_words(catalogue, code, "zh"), "en": reason_words(catalogue, code, "en")}
+        for code in sorted(codes)
+    }
 
 
 def table_payload(table: pd.DataFrame | None) -> dict[str, Any]:
@@ -176,6 +215,25 @@ def colour_counts(findings: gpd.GeoDataFrame) -> dict[str, int]:
     return {colour.value: int(counted.get(colour.value, 0)) for colour in Colour}
 
 
+def grid_geojson(grid: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Cells of the four-colour grid that have a colour, as GeoJSON.
+
+    Parameters
+    ----------
+    grid : GeoDataFrame
+        EPSG:4490, columns ``colour``, ``score``, ``n_findings``.
+    """
+    coloured = grid[grid["colour"].isin([colour.value for colour in Colour])]
+    shapes = shapely.set_precision(coloured.geometry.to_numpy(), _COORDINATE_STEP, mode="pointwise")
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "geometry": shapely.geometry.mapping(shape), "properties": {"colour": str(colour)}}
+            for shape, colour in zip(shapes, coloured["colour"], strict=True)
+        ],
+    }
+
+
 def _representative_points(geometry: gpd.GeoSeries) -> np.ndarray:
     shapes = geometry.to_numpy()
     lines = np.isin(shapely.get_type_id(shapes), (1, 2, 5))
@@ -206,9 +264,7 @@ def _properties(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     for row in frame[named + columns].itertuples(index=False, name=None):
         values: dict[str, Any] = dict(zip(named, (_short(str(cell)) for cell in row), strict=False))
         # MapLibre flattens nested properties to text: the attributes travel as pairs under one key.
-        pairs = [
-            [name, _cell(cell)] for name, cell in zip(columns, row[len(named) :], strict=True) if not _blank(cell)
-        ]
+        pairs = [[name, _cell(cell)] for name, cell in zip(columns, row[len(named) :], strict=True) if not _blank(cell)]
         out.append({**values, "attributes": pairs})
     return out
 
@@ -229,7 +285,7 @@ def _label_points(frame: gpd.GeoDataFrame) -> list[list[Any]]:
     points = frame.geometry.representative_point()
     level = frame["level"].astype(str) if "level" in frame else [""] * len(frame)
     return [
-        [round(point.x, 5), round(point.y, 5), _short(str(name)), str(rank)]
+        [round(point.x, 5), round(point.y, 5), _short(str(name)).translate(_HALF_WIDTH), str(rank)]
         for point, name, rank in zip(points, frame["name"], level, strict=True)
     ]
 
@@ -244,7 +300,9 @@ def _short(text: str) -> str:
 
 
 def _blank(value: Any) -> bool:
-    return value is None or (np.isscalar(value) and bool(pd.isna(value))) or value == "" or value is pd.NA
+    if value is None or value is pd.NA or (isinstance(value, str) and not value):
+        return True
+    return isinstance(value, (float, np.floating)) and not np.isfinite(value)
 
 
 def _cell(value: Any) -> Any:

@@ -10,13 +10,25 @@ from typing import Any, Literal
 
 from sxrisk.errors import ParameterError
 
-__all__ = ["Language", "check_language", "finding_sentence", "format_value", "label", "rule_title", "text_catalogue"]
+__all__ = [
+    "Language",
+    "check_language",
+    "cited",
+    "finding_sentence",
+    "format_value",
+    "label",
+    "reason_words",
+    "rule_title",
+    "text_catalogue",
+]
 
 Language = Literal["zh", "en"]
 
 _TEXT_FILE = Path(__file__).with_name("text.toml")
 # Metrics that are a distance between two things: zero means that they meet.
 _DISTANCES = ("distance", "straight_distance", "flow_path_distance")
+# Metrics between two things that have a phrase of their own.
+_PAIRS = (*_DISTANCES, "influence_zone", "crossing")
 
 
 @cache
@@ -100,6 +112,37 @@ def rule_title(rule: Any, rule_id: str, language: Language) -> str:
     return title or rule_id
 
 
+def cited(rule: Any, finding: Mapping[str, Any], language: Language) -> str:
+    """The law or standard, its number or edition, and the clause, as a report cites them.
+
+    Parameters
+    ----------
+    rule : Rule or None
+        Of the catalogue; without one the finding's own words stand.
+    finding : mapping
+        With ``standard`` and ``clause``.
+    language : {"zh", "en"}
+
+    Examples
+    --------
+    >>> cited(None, {"standard": "GB 50021-2001", "clause": "5.5.5"}, "en")
+    'GB 50021-2001 5.5.5'
+    """
+    title = getattr(rule, f"standard_{language}", "") or ""
+    clause = getattr(rule, f"clause_{language}", "") or str(finding["clause"])
+    number, edition = str(finding["standard"]), str(getattr(rule, "edition", "") or "")
+    # A number such as GB 50251-2015 stands beside the title; a short name in Latin letters would only repeat it.
+    if title and any("a" <= char <= "z" for char in number):
+        number = f"（{edition}）" if language == "zh" else f"({edition})"
+        number = number if edition and edition not in title else ""
+    return " ".join(part for part in (title, number, clause) if part)
+
+
+def reason_words(catalogue: Any, code: str, language: Language) -> str:
+    """Sentence of a reason code by the catalogue; without one, the code itself."""
+    return code if catalogue is None else str(catalogue.reason_text(code, language))
+
+
 def finding_sentence(finding: Mapping[str, Any], language: Language) -> str:
     """What was found, as one sentence.
 
@@ -136,24 +179,33 @@ def finding_sentence(finding: Mapping[str, Any], language: Language) -> str:
 def _phrase_key(metric: str, measured: float, has_object: bool) -> str:
     if not math.isfinite(measured):
         return "place_pair" if has_object else "place"
-    if metric in _DISTANCES and has_object:
-        return "touching" if measured == 0 else metric
+    if metric in _PAIRS and has_object:
+        return "touching" if measured == 0 and metric in _DISTANCES else metric
     return "value_pair" if has_object else "value"
 
 
 def _limit_key(finding: Mapping[str, Any], measured: float, required: float) -> str:
-    if not (math.isfinite(measured) and math.isfinite(required)):
+    if not (math.isfinite(measured) and math.isfinite(required)) or finding["metric"] == "crossing":
         return "none"
     if finding["status"] == "too_close_to_call":
         return "unclear"
+    if finding["metric"] == "influence_zone":
+        return "zone"
+    if measured == 0 and finding["metric"] in _DISTANCES:
+        return "apart"
+    if finding["status"] == "classified":
+        return "class"
     if float(finding["deficit"]) > 0:
         return "below" if measured < required else "above"
     return "kept"
 
 
 def _name(finding: Mapping[str, Any], end: str, language: Language) -> str:
-    name = str(finding.get(f"{end}_name") or finding.get(f"{end}_id") or "")
-    return name or label("kind", str(finding.get(f"{end}_kind") or ""), language)
+    """Its name, else its kind and id."""
+    if finding.get(f"{end}_name"):
+        return str(finding[f"{end}_name"])
+    kind = label("kind", str(finding.get(f"{end}_kind") or ""), language)
+    return f"{kind} {finding.get(f'{end}_id') or ''}".strip()
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
 """Cut Noto Sans SC down to the characters that Chinese office data use.
 
 GB 2312 (6763 Han characters, punctuation, Greek, Cyrillic), Latin with diacritics, the signs of measurement, and Han
-characters of Shanxi's place names that GB 2312 lacks. Run by ``build.mjs``: ``python build_font.py SOURCE.ttf TARGET.ttf``.
+characters of Shanxi's place names that GB 2312 lacks. Run by ``build.mjs``:
+``python build_font.py SOURCE.ttf TARGET.ttf``.
 """
 
 import sys

@@ -67,10 +67,11 @@
   SX.rule = (index) => data.rules[SX.get(index, "rule_id")];
   SX.ruleTitle = (id) => (data.rules[id] && data.rules[id][`title_${SX.language}`]) || id;
   SX.name = (index, end) =>
-    SX.get(index, `${end}_name`) || SX.get(index, `${end}_id`) || SX.text("kind", SX.get(index, `${end}_kind`));
+    SX.get(index, `${end}_name`) || `${SX.text("kind", SX.get(index, `${end}_kind`))} ${SX.get(index, `${end}_id`)}`.trim();
   SX.hasObject = (index) => Boolean(SX.get(index, "object_name") || SX.get(index, "object_id"));
 
   const DISTANCES = new Set(["distance", "straight_distance", "flow_path_distance"]);
+  const PAIRS = new Set([...DISTANCES, "influence_zone", "crossing"]);
   SX.sentence = (index) => {
     const get = (column) => SX.get(index, column);
     const hasObject = SX.hasObject(index);
@@ -79,10 +80,13 @@
     const known = Number.isFinite(measured);
     let phrase = hasObject ? "value_pair" : "value";
     if (!known) phrase = hasObject ? "place_pair" : "place";
-    else if (DISTANCES.has(get("metric")) && hasObject) phrase = measured === 0 ? "touching" : get("metric");
+    else if (PAIRS.has(get("metric")) && hasObject) phrase = measured === 0 && DISTANCES.has(get("metric")) ? "touching" : get("metric");
     let limit = "none";
-    if (known && Number.isFinite(required)) {
+    if (known && Number.isFinite(required) && get("metric") !== "crossing") {
       if (get("status") === "too_close_to_call") limit = "unclear";
+      else if (get("metric") === "influence_zone") limit = "zone";
+      else if (measured === 0 && DISTANCES.has(get("metric"))) limit = "apart";
+      else if (get("status") === "classified") limit = "class";
       else if (get("deficit") > 0) limit = measured < required ? "below" : "above";
       else limit = "kept";
     }

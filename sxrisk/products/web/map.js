@@ -51,7 +51,8 @@
       sources.grid = { type: "geojson", data: data.grid };
       layers.push({ id: "a-grid", type: "fill", source: "grid", paint: { "fill-color": COLOUR, "fill-opacity": 0.34, "fill-outline-color": "rgba(255,255,255,0.35)" } });
     }
-    picture("heatmap", 0.85);
+    // An overview that makes way for the ground when one comes near.
+    picture("heatmap", ["interpolate", ["linear"], ["zoom"], 10.5, 0.78, 14, 0.22]);
 
     const order = { base: 0, infrastructure: 1, protected: 2, hazard: 3 };
     const byGroup = [...data.layers].sort((a, b) => order[a.group] - order[b.group]);
@@ -86,7 +87,7 @@
           "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 6, 0.6, 11, 1.4],
         },
       },
-      { id: "selected-line", type: "line", source: "selected", filter: ["!=", ["geometry-type"], "Point"], layout: { "line-cap": "round" }, paint: { "line-color": "#0b1623", "line-width": 3.5, "line-gap-width": 3 } },
+      { id: "selected-line", type: "line", source: "selected", filter: ["!=", ["geometry-type"], "Point"], layout: { "line-cap": "round" }, paint: { "line-color": "#0b1623", "line-width": 2, "line-gap-width": 5 } },
       { id: "selected-ring", type: "circle", source: "selected", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": 14, "circle-color": "rgba(255,255,255,0)", "circle-stroke-color": "#0b1623", "circle-stroke-width": 2.6 } },
     );
     if (meta.sites.length) {
@@ -147,7 +148,7 @@
   const members = (key) => SX.map.getStyle().layers.filter(({ id }) => id === key || id.startsWith(`${key}-`)).map(({ id }) => id);
   SX.show = (key, shown) => {
     SX.visible[key] = shown;
-    if (!SX.map) return;
+    if (!isReady("findings-points")) return;
     for (const id of members(key)) SX.map.setLayoutProperty(id, "visibility", shown ? "visible" : "none");
   };
 
@@ -156,8 +157,10 @@
     if (!shapeOf) shapeOf = new Map(data.findings.shapes.index.map((index, k) => [index, data.findings.shapes.geometry[k]]));
     return shapeOf;
   }
+  // Sources are there once the style is read; the first drawing then takes what was filtered and selected so far.
+  const isReady = (name) => Boolean(SX.map && SX.map.getSource(name));
   function drawFindings() {
-    if (!SX.map) return;
+    if (!isReady("findings-points")) return;
     const points = [];
     const drawn = [];
     for (const i of SX.shown) {
@@ -184,7 +187,7 @@
     return box;
   }
   function highlight({ index, fly }) {
-    if (!SX.map) return;
+    if (!isReady("selected")) return;
     const features = [];
     const x = index < 0 ? null : data.findings.x[index];
     const geometry = index < 0 ? null : shapes().get(index);
@@ -193,8 +196,11 @@
     SX.map.getSource("selected").setData({ type: "FeatureCollection", features });
     if (!fly || x === null) return;
     const box = geometry ? bounds(geometry) : [x, data.findings.y[index], x, data.findings.y[index]];
-    const right = phone.matches ? 30 : Math.min(400, container.clientWidth * 0.45);
-    SX.map.fitBounds([[box[0], box[1]], [box[2], box[3]]], { maxZoom: 15.5, duration: SX.still ? 0 : 900, padding: { top: 60, bottom: 60, left: 60, right } });
+    // Leave the room that the inspector covers.
+    const right = phone.matches ? 40 : Math.min(400, container.clientWidth * 0.45);
+    const bottom = phone.matches ? container.clientHeight * 0.64 : 60;
+    const top = phone.matches ? 40 : 60;
+    SX.map.fitBounds([[box[0], box[1]], [box[2], box[3]]], { maxZoom: 15.5, duration: SX.still ? 0 : 900, padding: { top, bottom, left: 60, right } });
   }
 
   SX.resetView = () => {
@@ -240,10 +246,7 @@
     });
   }
 
-  SX.startMap = async () => {
-    // Labels are drawn on a canvas: the shipped font has to be there first, in case the system has none.
-    const words = data.layers.flatMap((layer) => (layer.label_points || []).map((entry) => entry[2])).join("").slice(0, 5000);
-    await document.fonts.load('16px "SXRisk Sans SC"', words || "县").catch(() => null);
+  SX.startMap = () => {
     SX.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     try {
       protocols();
@@ -277,7 +280,7 @@
       if (SX.selected >= 0) highlight({ index: SX.selected, fly: true });
       SX.map.once("idle", () => document.documentElement.setAttribute("data-map", "ready"));
     });
-    SX.on("filter", () => SX.map.isStyleLoaded() || SX.map.getSource("findings-points") ? drawFindings() : null);
+    SX.on("filter", drawFindings);
     SX.on("select", highlight);
   };
 })();

@@ -177,7 +177,7 @@
               render(true);
             },
           },
-          text("column", column.key),
+          el("span", { class: column.key === "colour" ? "unseen" : "" }, text("column", column.key)),
           el("span", { class: "arrow", "aria-hidden": "true" }, active ? (SX.sort.down ? "▼" : "▲") : ""),
         );
       }),
@@ -216,7 +216,7 @@
         const value = cells[column.key];
         return el(
           "div",
-          { class: `cell ${column.css}${column.number ? " number" : ""}`, role: "cell", title: typeof value === "string" ? value : null },
+          { class: `cell ${column.css}${column.number ? " number" : ""}${value === "—" ? " none" : ""}`, role: "cell", "data-limit": column.key === "measured" ? cells.required : null, title: typeof value === "string" ? value : null },
           el("bdi", {}, value),
         );
       }),

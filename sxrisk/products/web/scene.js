@@ -1,0 +1,383 @@
+// A site in three dimensions: mesh coloured by what was measured, with legend, scale, north and readings.
+"use strict";
+(function () {
+  const data = window.SXDATA;
+  const meta = data.meta;
+  let language = meta.language;
+
+  const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, key) => (Object.hasOwn(values, key) ? String(values[key]) : whole));
+  const text = (group, key, values) => {
+    const entry = (data.text[group] || {})[key];
+    return fill(entry ? entry[language] : String(key), values || {});
+  };
+  const el = (tag, attributes, ...children) => {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (value === false || value === null || value === undefined) continue;
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (name === "style") node.style.cssText = value;
+      else node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+    return node;
+  };
+  const thousands = (digits) => {
+    const [whole, part] = digits.split(".");
+    const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+    return part === undefined ? grouped : `${grouped}.${part}`;
+  };
+  const format = (value, unit) => {
+    if (!Number.isFinite(value)) return "–";
+    const size = Math.abs(value);
+    const number = thousands(value.toFixed(size < 10 ? 2 : size < 1000 ? 1 : 0));
+    const word = text("unit", unit);
+    return !word ? number : unit === "deg" ? `${number}°` : `${number} ${word}`;
+  };
+  const decode = (base64, type) => {
+    const binary = atob(base64);
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+    return new type(bytes.buffer);
+  };
+
+  // Colours. Deformation diverges from white; grey is kept for "nothing can be said here".
+  const RAMPS = {
+    change_m: ["#8f1226", "#cf4b3f", "#f2a582", "#f7f6f4", "#8fc0dd", "#3a83bb", "#123f73"],
+    elevation_m: ["#2d4a5e", "#3f7367", "#7c9c5c", "#c7b667", "#d8a36a", "#c9a699", "#f3ece8"],
+    slope_deg: ["#f5f2ea", "#ead9a6", "#dda85f", "#c2703f", "#8f3f37", "#4f2140"],
+  };
+  const BELOW = "#b4bac0";
+  const UNKNOWN = "#7f868d";
+  const SEEN = ["#c98b3d", "#4d7fa6"];
+  const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  function ramp(stops) {
+    const table = new Float32Array(256 * 3);
+    const colours = stops.map(rgb);
+    for (let i = 0; i < 256; i++) {
+      const at = (i / 255) * (colours.length - 1);
+      const k = Math.min(colours.length - 2, Math.floor(at));
+      for (let c = 0; c < 3; c++) table[3 * i + c] = linear(colours[k][c] * (1 - at + k) + colours[k + 1][c] * (at - k));
+    }
+    return table;
+  }
+  const nice = (value) => {
+    const power = 10 ** Math.floor(Math.log10(value));
+    return [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= value * 0.999);
+  };
+
+  function buildMesh(source) {
+    const geometry = new THREE.BufferGeometry();
+    geometry.setAttribute("position", new THREE.BufferAttribute(decode(source.positions, Float32Array), 3));
+    geometry.setIndex(new THREE.BufferAttribute(decode(source.indices, Uint32Array), 1));
+    geometry.computeVertexNormals();
+    const fields = {};
+    for (const [name, values] of Object.entries(source.fields)) fields[name] = decode(values, Float32Array);
+    const normal = geometry.attributes.normal.array;
+    fields.slope_deg = new Float32Array(source.n).map((_, i) => (Math.acos(Math.min(1, Math.abs(normal[3 * i + 2]))) * 180) / Math.PI);
+    if (!fields.elevation_m) {
+      const position = geometry.attributes.position.array;
+      fields.elevation_m = new Float32Array(source.n).map((_, i) => position[3 * i + 2] + meta.origin[2]);
+    }
+    return { geometry, fields };
+  }
+
+  const main = buildMesh(data.meshes[0]);
+  function significantChange() {
+    const { change_m: change, significant } = main.fields;
+    return Array.from(change).filter((value, i) => Number.isFinite(value) && (!significant || significant[i] > 0.5)).map(Math.abs);
+  }
+  const fieldNames = ["change_m", "elevation_m", "slope_deg", "seen"].filter((name) => main.fields[name]);
+  const ranges = {};
+  for (const name of fieldNames) {
+    const values = Array.from(main.fields[name]).filter(Number.isFinite).sort((a, b) => a - b);
+    const at = (share) => values[Math.min(values.length - 1, Math.floor(share * values.length))];
+    if (name === "change_m") {
+      // What most of the moving ground does sets the range; a rockfall may lie beyond it.
+      const moving = significantChange().sort((a, b) => a - b);
+      const size = nice(Math.max(moving.length ? 1.25 * moving[Math.floor(0.75 * moving.length)] : 0, 0.005));
+      ranges[name] = [-size, size];
+    } else ranges[name] = name === "slope_deg" ? [0, Math.min(90, nice(at(0.995) || 1))] : [at(0.001), at(0.999)];
+  }
+
+  let field = fieldNames.includes("seen") ? "seen" : fieldNames[0];
+  const colours = new Float32Array(data.meshes[0].n * 3);
+  main.geometry.setAttribute("color", new THREE.BufferAttribute(colours, 3));
+  function paint() {
+    const values = main.fields[field];
+    const { significant } = main.fields;
+    const set = (i, colour) => colours.set(colour, 3 * i);
+    const below = rgb(BELOW).map(linear);
+    const unknown = rgb(UNKNOWN).map(linear);
+    if (field === "seen") {
+      const seen = SEEN.map((hex) => rgb(hex).map(linear));
+      for (let i = 0; i < values.length; i++) set(i, seen[values[i] > 0.5 ? 1 : 0]);
+    } else {
+      const table = ramp(RAMPS[field]);
+      const [low, high] = ranges[field];
+      for (let i = 0; i < values.length; i++) {
+        if (!Number.isFinite(values[i])) set(i, unknown);
+        else if (field === "change_m" && significant && significant[i] < 0.5) set(i, below);
+        else {
+          const k = Math.max(0, Math.min(255, Math.round((255 * (values[i] - low)) / (high - low || 1))));
+          set(i, table.subarray(3 * k, 3 * k + 3));
+        }
+      }
+    }
+    main.geometry.attributes.color.needsUpdate = true;
+    draw();
+  }
+
+  const stage = document.getElementById("stage");
+  const canvas = document.getElementById("view");
+  const renderer = new THREE.WebGLRenderer({ canvas, antialias: true, alpha: true, preserveDrawingBuffer: true });
+  const scene = new THREE.Scene();
+  const group = new THREE.Group();
+  scene.add(group, new THREE.HemisphereLight(0xffffff, 0x9aa4ac, 2.1));
+  const sun = new THREE.DirectionalLight(0xffffff, 1.9);
+  scene.add(sun, sun.target);
+  const closed = meta.kind === "goaf";
+  const material = new THREE.MeshLambertMaterial({ vertexColors: true, side: THREE.DoubleSide, transparent: true, opacity: closed ? 0.72 : 1 });
+  const body = new THREE.Mesh(main.geometry, material);
+  group.add(body);
+  const net = new THREE.Mesh(main.geometry, new THREE.MeshBasicMaterial({ color: 0x15212e, wireframe: true, transparent: true, opacity: 0.22 }));
+  net.visible = false;
+  group.add(net);
+  const overlays = data.meshes.slice(1).map((source) => {
+    const mesh = new THREE.Mesh(buildMesh(source).geometry, new THREE.MeshLambertMaterial({ color: 0x8d9a86, side: THREE.DoubleSide, transparent: true, opacity: 0.34, depthWrite: false }));
+    // Terrain above a cavity gives the place; an earlier surface would only flicker through the later one.
+    mesh.visible = closed;
+    group.add(mesh);
+    return { name: source.name, mesh };
+  });
+
+  // The middle 98 %: a few far islands of a scan do not push the site to the back.
+  const spread = [0, 1, 2].map((axis) => {
+    const along = main.geometry.attributes.position.array.filter((_, i) => i % 3 === axis).sort();
+    const at = (share) => along[Math.min(along.length - 1, Math.floor(share * along.length))] || 0;
+    return [at(0.01), at(0.99)];
+  });
+  const centre = new THREE.Vector3(...spread.map(([low, high]) => (low + high) / 2));
+  const size = Math.hypot(...spread.map(([low, high]) => high - low)) || 1;
+  const camera = new THREE.PerspectiveCamera(38, 1, size / 500, size * 20);
+  camera.up.set(0, 0, 1);
+  const controls = new THREE.OrbitControls(camera, canvas);
+  controls.maxDistance = size * 6;
+  controls.zoomToCursor = true;
+  function resetView() {
+    const wide = stage.clientWidth / Math.max(1, stage.clientHeight);
+    const distance = size * (wide < 1 ? 1.75 : 1.15);
+    camera.position.set(centre.x - distance * 0.42, centre.y - distance * 0.74, centre.z + distance * 0.62);
+    controls.target.copy(centre);
+    controls.update();
+    draw();
+  }
+
+  let queued = false;
+  function draw() {
+    if (queued) return;
+    queued = true;
+    requestAnimationFrame(() => {
+      queued = false;
+      // The light comes from the upper left of the view, as on a shaded map.
+      sun.position.copy(camera.position).sub(controls.target).applyAxisAngle(camera.up, -0.8).setLength(size).add(centre);
+      sun.position.z = Math.max(sun.position.z, centre.z + size * 0.5);
+      sun.target.position.copy(centre);
+      renderer.render(scene, camera);
+      instruments();
+    });
+  }
+  function instruments() {
+    const offset = camera.position.clone().sub(controls.target);
+    const azimuth = (Math.atan2(-offset.x, -offset.y) * 180) / Math.PI;
+    needle.setAttribute("transform", `rotate(${-azimuth - meta.convergence_deg} 26 26)`);
+    const metres = (2 * offset.length() * Math.tan((camera.fov * Math.PI) / 360)) / stage.clientHeight;
+    const length = nice((metres * 70) || 1);
+    bar.style.width = `${length / metres}px`;
+    barText.style.width = `${Math.max(40, length / metres)}px`;
+    barText.textContent = length >= 1000 ? `${length / 1000} km` : `${Number(length.toPrecision(2))} m`;
+  }
+  const svg = (tag, attributes) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  };
+  const compass = svg("svg", { viewBox: "0 0 52 52" });
+  const needle = svg("g", {});
+  needle.append(svg("path", { d: "M26 14 L31 30 L26 27 Z", fill: "#15212e" }), svg("path", { d: "M26 14 L21 30 L26 27 Z", fill: "#8b97a3" }), svg("path", { d: "M26 27 L31 30 L26 45 L21 30 Z", fill: "none", stroke: "#8b97a3" }));
+  const letter = svg("text", { x: 26, y: 12, "text-anchor": "middle", "font-size": 11, "font-weight": 700, fill: "#15212e" });
+  needle.append(letter);
+  compass.append(needle);
+  document.getElementById("north").append(compass);
+  const bar = el("i");
+  const barText = el("b");
+  const barNote = el("small");
+  document.getElementById("scale").append(barText, bar, barNote);
+
+  new ResizeObserver(() => {
+    const { clientWidth, clientHeight } = stage;
+    renderer.setPixelRatio(Math.min(2, window.devicePixelRatio));
+    renderer.setSize(clientWidth, clientHeight, false);
+    camera.aspect = clientWidth / clientHeight;
+    camera.updateProjectionMatrix();
+    draw();
+  }).observe(stage);
+  controls.addEventListener("change", draw);
+
+  // Reading a value: double-click or double-tap.
+  const marker = new THREE.Mesh(new THREE.SphereGeometry(size * 0.006, 16, 12), new THREE.MeshBasicMaterial({ color: 0x15212e }));
+  marker.visible = false;
+  scene.add(marker);
+  const reading = document.getElementById("reading");
+  let last = { time: 0, x: 0, y: 0 };
+  let picked = null;
+  canvas.addEventListener("pointerup", (event) => {
+    const again = event.timeStamp - last.time < 350 && Math.hypot(event.clientX - last.x, event.clientY - last.y) < 12;
+    last = { time: again ? 0 : event.timeStamp, x: event.clientX, y: event.clientY };
+    if (again) pick(event);
+  });
+  function pick(event) {
+    const frame = canvas.getBoundingClientRect();
+    const pointer = new THREE.Vector2(((event.clientX - frame.left) / frame.width) * 2 - 1, 1 - ((event.clientY - frame.top) / frame.height) * 2);
+    const ray = new THREE.Raycaster();
+    ray.setFromCamera(pointer, camera);
+    const hit = ray.intersectObject(body)[0];
+    picked = hit ? { index: [hit.face.a, hit.face.b, hit.face.c], point: group.worldToLocal(hit.point.clone()) } : null;
+    marker.visible = Boolean(hit);
+    if (hit) marker.position.copy(hit.point);
+    showReading();
+    draw();
+  }
+  function showReading() {
+    reading.hidden = !picked;
+    if (!picked) return;
+    const { point, index } = picked;
+    const position = main.geometry.attributes.position.array;
+    // The nearest corner of the triangle: a value that was measured, not one between.
+    const nearest = index.reduce((best, i) => {
+      const d = Math.hypot(position[3 * i] - point.x, position[3 * i + 1] - point.y, position[3 * i + 2] - point.z);
+      return d < best.d ? { d, i } : best;
+    }, { d: Infinity, i: 0 }).i;
+    const value = (name) => main.fields[name][nearest];
+    const rows = [
+      [text("scene", "easting"), (point.x + meta.origin[0]).toFixed(2)],
+      [text("scene", "northing"), (point.y + meta.origin[1]).toFixed(2)],
+      [text("scene", "elevation"), `${(point.z + meta.origin[2]).toFixed(2)} m`],
+      [text("scene", "slope_deg"), `${value("slope_deg").toFixed(0)}°`],
+    ];
+    if (main.fields.change_m) {
+      const change = value("change_m");
+      rows.push([text("scene", "change_m"), Number.isFinite(change) ? `${(change * 1000).toFixed(1)} mm` : text("scene", "not_computed")]);
+      if (main.fields.lod95_m) rows.push([text("scene", "lod"), `${(value("lod95_m") * 1000).toFixed(1)} mm`]);
+    }
+    if (main.fields.seen) rows.push([text("scene", "seen"), text("scene", value("seen") > 0.5 ? "seen_measured" : "seen_bridged")]);
+    reading.replaceChildren(el("dl", {}, rows.flatMap(([key, words]) => [el("dt", {}, key), el("dd", {}, words)])));
+  }
+
+  function legend() {
+    const node = document.getElementById("legend");
+    if (field === "seen") {
+      node.replaceChildren(el("b", {}, text("scene", "seen")), el("div", { class: "keys" }, el("span", {}, el("i", { style: `background:${SEEN[1]}` }), text("scene", "seen_measured")), el("span", {}, el("i", { style: `background:${SEEN[0]}` }), text("scene", "seen_bridged"))));
+      return;
+    }
+    const [low, high] = ranges[field];
+    const scale = field === "change_m" ? 1000 : 1;
+    const unit = { change_m: "mm", elevation_m: "m", slope_deg: "°" }[field];
+    const places = (high - low) * scale > 20 ? 0 : (high - low) * scale > 2 ? 1 : 2;
+    const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
+      const value = (low + share * (high - low)) * scale;
+      const sign = field === "change_m" && value > 0 ? "+" : "";
+      const number = `${sign}${value.toFixed(places)}`.replace(/^-(?=0(\.0*)?$)/, "");
+      const edge = field === "change_m" ? { 0: "≤ ", 1: "≥ " }[share] || "" : "";
+      return el("span", { style: `left:${share * 100}%` }, edge + number);
+    });
+    node.replaceChildren(
+      el("b", {}, `${text("scene", field)} (${unit})`, field === "change_m" ? el("span", {}, `− ${text("scene", "inward")} / + ${text("scene", "outward")}`) : null),
+      el("div", { class: "ramp", style: `background:linear-gradient(90deg,${RAMPS[field].join(",")})` }),
+      el("div", { class: "ticks" }, ticks),
+      field === "change_m" ? el("div", { class: "keys" }, el("span", {}, el("i", { style: `background:${BELOW}` }), text("scene", "below_lod")), el("span", {}, el("i", { style: `background:${UNKNOWN}` }), text("scene", "not_computed"))) : "",
+    );
+  }
+
+  function setField(name) {
+    field = name;
+    paint();
+    render();
+  }
+  const check = (label, value, onchange) => {
+    const input = el("input", { type: "checkbox", onchange: (event) => { onchange(event.target.checked); draw(); } });
+    input.checked = value;
+    return el("div", { class: "set" }, el("label", {}, input, el("bdi", {}, label)));
+  };
+  function controlsBar() {
+    const heights = el("select", { onchange: (event) => { group.scale.z = Number(event.target.value); const z = centre.z; group.position.z = z - z * group.scale.z; marker.visible = false; draw(); } }, [1, 1.5, 2, 3].map((factor) => el("option", { value: factor }, `×${factor}`)));
+    heights.value = String(group.scale.z);
+    const limits = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+    const now = ranges.change_m ? Math.round(ranges.change_m[1] * 1000 * 100) / 100 : 0;
+    const spans = el("select", { onchange: (event) => { const limit = Number(event.target.value) / 1000; ranges.change_m = [-limit, limit]; paint(); legend(); } }, [...new Set([...limits, now])].sort((a, b) => a - b).map((limit) => el("option", { value: limit }, `±${limit} mm`)));
+    spans.value = String(now);
+    document.getElementById("controls").replaceChildren(
+      el("div", { class: "set", role: "group" }, fieldNames.map((name) => el("button", { type: "button", "data-field": name, "aria-pressed": String(name === field), onclick: () => setField(name) }, text("scene", name)))),
+      ...(field === "change_m" ? [el("div", { class: "set" }, el("label", {}, text("scene", "range"), spans))] : []),
+      check(text("scene", "transparent"), material.opacity < 1, (on) => { material.opacity = on ? 0.6 : 1; material.depthWrite = !on; }),
+      check(text("scene", "wireframe"), net.visible, (on) => { net.visible = on; }),
+      ...overlays.map(({ name, mesh }) => check(text("mesh", name), mesh.visible, (on) => { mesh.visible = on; })),
+      el("div", { class: "set" }, el("label", {}, text("scene", "exaggeration"), heights)),
+      el("div", { class: "set" }, el("button", { type: "button", onclick: resetView }, text("scene", "reset"))),
+    );
+  }
+
+  function side() {
+    const rows = data.measurements.map((row) => el("tr", {}, el("td", {}, text("metric", row.metric), row.epoch || row.object ? el("small", {}, el("bdi", {}, [row.epoch.slice(0, 10), row.object].filter(Boolean).join(" · "))) : null), el("td", { class: "number" }, format(row.value, row.unit), row.sigma ? el("small", {}, `± ${format(row.sigma, row.unit)}`) : null)));
+    const change = meta.change;
+    document.getElementById("side").replaceChildren(
+      el("h2", {}, text("scene", "measurements")),
+      rows.length ? el("table", {}, el("tbody", {}, rows)) : el("p", {}, text("ui", "empty_list")),
+      data.summary.length ? el("h2", {}, text("scene", "summary")) : "",
+      data.summary.length ? el("dl", {}, data.summary.flatMap(([key, value]) => [el("dt", {}, key.split(".").map((part) => text("summary", part)).join(" · ")), el("dd", {}, el("bdi", {}, typeof value === "number" ? thousands(String(value)) : typeof value === "boolean" ? text("scene", value ? "yes" : "no") : value))])) : "",
+      el("h2", {}, text("scene", "method")),
+      change ? el("p", {}, text("scene", "method_change")) : "",
+      change ? el("p", {}, change.registration_unknown ? text("scene", "method_registration_unknown") : text("scene", "method_registration", { value: (change.registration_sigma_m * 1000).toFixed(1) })) : "",
+      closed ? el("p", {}, text("scene", "method_cavity")) : "",
+      el("p", {}, meta.triangles === meta.triangles_total ? text("scene", "full_mesh", { total: thousands(String(meta.triangles_total)) }) : text("scene", "simplified", { shown: thousands(String(meta.triangles)), total: thousands(String(meta.triangles_total)) })),
+      meta.crs ? el("p", {}, `${text("scene", "crs")}: ${meta.crs}`) : "",
+      el("p", {}, text("scene", "pick_hint")),
+      el("p", { class: "screening" }, text("ui", "screening")),
+    );
+  }
+  function head() {
+    const other = language === "zh" ? "en" : "zh";
+    document.getElementById("header").replaceChildren(
+      el("div", { class: "title" }, el("h1", {}, el("bdi", {}, meta.name)), el("p", {}, `${text("kind", meta.kind)} · ${text("ui", "as_of")} ${meta.as_of}`)),
+      ...(meta.synthetic ? [el("strong", { class: "synthetic", title: text("ui", "synthetic_note") }, "合成数据 / synthetic")] : []),
+      el("a", { href: `../../index.html#${language}` }, text("ui", "back_to_map")),
+      el("button", { type: "button", id: "language", onclick: () => setLanguage(other) }, text("ui", "switch_language")),
+    );
+  }
+  function render() {
+    head();
+    controlsBar();
+    legend();
+    side();
+    showReading();
+    letter.textContent = text("scene", "north");
+    barNote.textContent = text("scene", "scale_note");
+  }
+  function setLanguage(next) {
+    language = next;
+    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+    document.title = `${meta.name} - ${text("scene", "title")}`;
+    render();
+  }
+
+  const wanted = location.hash.slice(1);
+  function start() {
+    setLanguage(wanted === "zh" || wanted === "en" ? wanted : meta.language);
+    material.depthWrite = material.opacity === 1;
+    resetView();
+    paint();
+    requestAnimationFrame(() => requestAnimationFrame(() => document.documentElement.setAttribute("data-scene", "ready")));
+  }
+  // A machine without a Chinese font draws with the one that the page brings.
+  document.fonts.load('16px "SXRisk Sans SC"', "县").then(start, start);
+})();
