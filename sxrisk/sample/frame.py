@@ -47,7 +47,10 @@ COUNTY_ZH = "合山县"
 COUNTY_EN = "Heshan county"
 MARK_ZH = "（合成）"
 """Stands behind every made-up name, so that no one takes it for a real place or firm."""
-SYNTHETIC_NOTE = "SYNTHETIC sample data made by sxrisk.sample; no real place, person or firm. 合成示例数据，与真实地点、人员、企业无关。"
+SYNTHETIC_NOTE = (
+    "SYNTHETIC sample data made by sxrisk.sample; no real place, person or firm. "
+    "合成示例数据，与真实地点、人员、企业无关。"
+)
 AS_OF = datetime(2026, 6, 30, tzinfo=timezone(timedelta(hours=8)))
 EPOCHS = (
     datetime(2026, 3, 15, 10, tzinfo=timezone(timedelta(hours=8))),

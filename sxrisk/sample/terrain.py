@@ -5,11 +5,11 @@ stream-power erosion do, and they make the branching by themselves.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
 from shapely.geometry import LineString
 
 from sxrisk.sample import _flow
@@ -52,8 +52,9 @@ class Terrain:
         col = (xy[:, 0] - EAST_MIN) / self.cell_m - 0.5
         return ndimage.map_coordinates(self.z, [row, col], order=order, mode="nearest")
 
+    @cached_property
     def slope(self) -> NDArray[np.float64]:
-        """Slope (rise over run) of each cell over a window of 3 cells."""
+        """Slope (rise over run) of each cell over a window of 3 cells, (n_north, n_east)."""
         north, east = np.gradient(ndimage.uniform_filter(self.z, 3), self.cell_m)
         return np.hypot(north, east)
 
@@ -64,6 +65,7 @@ class Terrain:
         mask[row[0], col[0]] = True
         return mask
 
+    @cached_property
     def drainage(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Receiver (flat index) and upstream area (m2) of each cell, both of shape (n,)."""
         _, receiver, order = _flow.drainage(self.z, self.outlets())
@@ -71,7 +73,7 @@ class Terrain:
 
     def flow_path(self, start: NDArray[np.float64], length_m: float) -> LineString:
         """Way of water from a point down the steepest cells, at most `length_m` long."""
-        receiver, _ = self.drainage()
+        receiver, _ = self.drainage
         row, col = self.index(start[None])
         cell = int(row[0] * self.z.shape[1] + col[0])
         path = [start]
@@ -107,20 +109,25 @@ def fractal_noise(
     (n_north, n_east) float64
     """
     total = np.zeros(shape)
-    rows, cols = np.arange(shape[0])[:, None], np.arange(shape[1])[None, :]
     for octave in range(octaves):
         step = longest_cells / 2**octave
         if step < 1.0:
             break
-        knots = rng.standard_normal((int(shape[0] / step) + 5, int(shape[1] / step) + 5))
-        # the grid of knots is zoomed row-wise then column-wise: cheaper than a full 2D spline
-        tall = ndimage.map_coordinates(
-            knots, np.broadcast_arrays((rows / step + 1.5), np.arange(knots.shape[1])[None, :]), order=3
-        )
-        total += gain**octave * ndimage.map_coordinates(
-            tall, np.broadcast_arrays(rows.astype(float), cols / step + 1.5), order=3
-        )
+        rows, cols = (_spline_basis(n, step) for n in shape)
+        knots = rng.standard_normal((rows.shape[1], cols.shape[1]))
+        total += gain**octave * (cols @ (rows @ knots).T).T
     return (total - total.mean()) / total.std()
+
+
+def _spline_basis(count: int, step: float) -> sparse.csr_array:
+    """Weights of evenly spaced knots at each cell, uniform cubic B-spline; (count, knots)."""
+    place = np.arange(count) / step
+    first = np.floor(place).astype(np.int64)
+    t = place - first
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1)
+    columns = first[:, None] + np.arange(4)
+    row = np.repeat(np.arange(count), 4)
+    return sparse.csr_array((weights.ravel() / 6.0, (row, columns.ravel())), shape=(count, int(columns.max()) + 1))
 
 
 @lru_cache(maxsize=4)
@@ -164,7 +171,7 @@ def _river(rng: np.random.Generator) -> LineString:
 
 def _widen_valleys(terrain: Terrain) -> NDArray[np.float64]:
     """Ground with valley floors beside the larger streams, where people can live and roads can run."""
-    _, area = terrain.drainage()
+    _, area = terrain.drainage
     area = area.reshape(terrain.z.shape)
     channel = area > 1.2e6
     distance, (row, col) = ndimage.distance_transform_edt(~channel, sampling=terrain.cell_m, return_indices=True)
@@ -183,7 +190,6 @@ def _evolve(
     start: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Uplift against stream power, with the river's flood plain as the base level."""
-    rows, cols = shape
     bed, distance, along = _base_level(river, shape, cell)
     width = 190.0 + 70.0 * np.sin(along / 900.0) + 45.0 * np.sin(along / 310.0)
     base = distance < width
