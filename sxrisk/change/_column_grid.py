@@ -1,10 +1,13 @@
 """A cloud sorted into vertical columns: the index behind every neighbourhood search of this room.
 
-Points are sorted by the square column they stand in (a counting sort, stable, so the order does not depend on the number of
-threads) and kept as separate x, y and z arrays. The columns of one row lie one after the other in memory: a search reads
-a few long runs of points and never follows a pointer. Tall columns (vertical faces, roof above floor) are sorted by z as
-well, so that a search takes only the part at its own height.
+Points are sorted by the square column they stand in (a counting sort, stable, so the order does not depend on the
+number of threads) and kept as separate x, y and z arrays. The columns of one row lie one after the other in memory:
+a search reads a few long runs of points and never follows a pointer. Tall columns (vertical faces, roof above floor)
+are sorted by z as well, so that a search takes only the part at its own height.
 """
+
+# mypy: allow-untyped-defs
+# Numba infers the types of compiled functions; their docstrings state them.
 
 import math
 from typing import NamedTuple
@@ -16,7 +19,11 @@ from numpy.typing import NDArray
 
 from sxrisk.errors import GeometryError
 
-__all__ = ["ColumnGrid", "build_column_grid", "cloud_bounds", "first_at_least"]
+__all__ = ["PADDING", "ColumnGrid", "build_column_grid", "cloud_bounds", "first_at_least"]
+
+# Entries behind the last point, so that kernels may read past the end of a run by one vector.
+PADDING = 16
+_FAR_M = 1e30  # coordinate of these entries: inside nothing
 
 _MAX_CHUNKS = 8  # every chunk of points has a histogram of its own: more of them cost memory, not time
 _MIN_COLUMNS = 4096  # small clouds may have more columns than points
@@ -27,7 +34,8 @@ class ColumnGrid(NamedTuple):
     """Points sorted by column; coordinates are offsets from the caller's local origin, in metres.
 
     ``start[c]`` to ``start[c + 1]`` are the points of column ``c = ix * ny + iy``; ``low`` and ``high`` its z range;
-    ``tall`` says that the column is sorted by z; ``source`` is the row of each point in the cloud.
+    ``tall`` says that the column is sorted by z; ``source`` is the row of each point in the cloud. ``x``, ``y`` and
+    ``z`` have :data:`PADDING` more entries, far away.
     """
 
     x: NDArray[np.float64]
@@ -107,7 +115,7 @@ def build_column_grid(
     start = np.empty(nx * ny + 1, np.int64)
     _accumulate(place, start)
     size = int(start[-1])
-    x, y, z = np.full(size+16,1e30), np.full(size+16,1e30), np.full(size+16,1e30)
+    x, y, z = (np.full(size + PADDING, _FAR_M) for _ in range(3))
     source = np.empty(size, np.int32)
     _scatter(xyz, chunks, origin, column, place, x, y, z, source)
     z_low, z_high, tall = np.empty(nx * ny), np.empty(nx * ny), np.zeros(nx * ny, np.bool_)
@@ -116,7 +124,7 @@ def build_column_grid(
 
 
 @njit(parallel=True, cache=True)
-def _bounds(xyz, chunks, low, high, bad):  # type: ignore[no-untyped-def]
+def _bounds(xyz, chunks, low, high, bad):
     for t in prange(len(chunks) - 1):
         x_low = y_low = z_low = np.inf
         x_high = y_high = z_high = -np.inf
@@ -132,7 +140,7 @@ def _bounds(xyz, chunks, low, high, bad):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _count(xyz, chunks, origin, low, high, x0, y0, inverse, nx, ny, column, place):  # type: ignore[no-untyped-def]
+def _count(xyz, chunks, origin, low, high, x0, y0, inverse, nx, ny, column, place):
     for t in prange(len(chunks) - 1):
         for i in range(chunks[t], chunks[t + 1]):
             x, y, z = xyz[i, 0] - origin[0], xyz[i, 1] - origin[1], xyz[i, 2] - origin[2]
@@ -148,7 +156,7 @@ def _count(xyz, chunks, origin, low, high, x0, y0, inverse, nx, ny, column, plac
 
 
 @njit(cache=True)
-def _accumulate(place, start):  # type: ignore[no-untyped-def]
+def _accumulate(place, start):
     total = 0
     for c in range(place.shape[1]):
         start[c] = total
@@ -160,7 +168,7 @@ def _accumulate(place, start):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _scatter(xyz, chunks, origin, column, place, x, y, z, source):  # type: ignore[no-untyped-def]
+def _scatter(xyz, chunks, origin, column, place, x, y, z, source):
     for t in prange(len(chunks) - 1):
         for i in range(chunks[t], chunks[t + 1]):
             c = column[i]
@@ -174,7 +182,7 @@ def _scatter(xyz, chunks, origin, column, place, x, y, z, source):  # type: igno
 
 
 @njit(parallel=True, cache=True)
-def _sort_tall(start, x, y, z, source, height, low, high, tall):  # type: ignore[no-untyped-def]
+def _sort_tall(start, x, y, z, source, height, low, high, tall):
     n_columns = len(start) - 1
     block = 1024
     for t in prange((n_columns + block - 1) // block):
@@ -194,7 +202,7 @@ def _sort_tall(start, x, y, z, source, height, low, high, tall):  # type: ignore
 
 
 @njit(cache=True)
-def first_at_least(z, s, e, value):  # type: ignore[no-untyped-def]
+def first_at_least(z, s, e, value):
     """First index in the sorted ``z[s:e]`` whose value is at least `value`."""
     while s < e:
         middle = (s + e) // 2

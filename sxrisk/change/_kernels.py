@@ -1,16 +1,20 @@
 """Compiled kernels of M3C2: normals from the neighbours in a sphere, mean and variance in a cylinder.
 
-Both walk the columns that the sphere or cylinder can touch, row by row, join neighbouring columns into runs of consecutive
-points, and go through each run without a branch, which the compiler turns into vector instructions. Sums are allowed to be
-reordered for that; whether a point is inside is not, and is decided in float64.
+Both walk the columns that the sphere or cylinder can touch, row by row, join neighbouring columns into runs of
+consecutive points, and go through each run without a branch, in whole vectors (what lies behind the run gets weight
+0), which the compiler turns into vector instructions. Sums may be reordered for that. Whether a point is inside is
+decided in float64.
 """
+
+# mypy: allow-untyped-defs
+# Numba infers the types of compiled functions; their docstrings state them.
 
 import math
 
 import numpy as np
 from numba import njit, prange
 
-from sxrisk.change._column_grid import first_at_least
+from sxrisk.change._column_grid import PADDING, first_at_least
 
 __all__ = ["cylinder_statistics", "sphere_normals"]
 
@@ -22,28 +26,13 @@ _REORDER = {"reassoc", "nsz", "contract"}
 _CLOSE = 1e-4
 
 
-@njit(cache=True)
-def _square_sum(a, b, c):  # type: ignore[no-untyped-def]
-    return a * a + b * b + c * c
-
-
-@njit(cache=True)
-def _dot(a, b, c, u, v, w):  # type: ignore[no-untyped-def]
-    return a * u + b * v + c * w
-
-
-@njit(cache=True)
-def _off_axis(square, t):  # type: ignore[no-untyped-def]
-    return square - t * t
-
-
 @njit(fastmath=_REORDER, cache=True)
-def _sphere_moments(x, y, z, size, cx, cy, cz, r2):  # type: ignore[no-untyped-def]
+def _sphere_moments(x, y, z, size, cx, cy, cz, r2):
     """Count, sums and sums of products of the points of a run inside a sphere, about its centre."""
     n = sx = sy = sz = xx = yy = zz = xy = xz = yz = 0.0
-    for k in range((size + 15) & ~15):
+    for k in range((size + PADDING - 1) // PADDING * PADDING):
         a, b, c = x[k] - cx, y[k] - cy, z[k] - cz
-        w = 1.0 if (_square_sum(a, b, c) <= r2) & (k < size) else 0.0
+        w = 1.0 if (a * a + b * b + c * c <= r2) & (k < size) else 0.0
         wa, wb, wc = w * a, w * b, w * c
         n += w
         sx += wa
@@ -59,13 +48,13 @@ def _sphere_moments(x, y, z, size, cx, cy, cz, r2):  # type: ignore[no-untyped-d
 
 
 @njit(fastmath=_REORDER, cache=True)
-def _cylinder_sums(x, y, z, size, cx, cy, cz, ux, uy, uz, r2, half):  # type: ignore[no-untyped-def]
+def _cylinder_sums(x, y, z, size, cx, cy, cz, ux, uy, uz, r2, half):
     """Count, sum and sum of squares of the positions along the axis of the points of a run inside a cylinder."""
     n = s1 = s2 = 0.0
-    for k in range((size + 15) & ~15):
+    for k in range((size + PADDING - 1) // PADDING * PADDING):
         a, b, c = x[k] - cx, y[k] - cy, z[k] - cz
-        t = _dot(a, b, c, ux, uy, uz)
-        w = 1.0 if (abs(t) <= half) & (_off_axis(_square_sum(a, b, c), t) <= r2) & (k < size) else 0.0
+        t = a * ux + b * uy + c * uz
+        w = 1.0 if (abs(t) <= half) & (a * a + b * b + c * c - t * t <= r2) & (k < size) else 0.0
         wt = w * t
         n += w
         s1 += wt
@@ -74,7 +63,7 @@ def _cylinder_sums(x, y, z, size, cx, cy, cz, ux, uy, uz, r2, half):  # type: ig
 
 
 @njit(cache=True)
-def _smallest_by_jacobi(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
+def _smallest_by_jacobi(a, b, c, d, e, f):
     """Eigenvector of the smallest eigenvalue by rotations, and whether that eigenvalue stands alone."""
     m = np.array([[a, d, e], [d, b, f], [e, f, c]])
     v = np.eye(3)
@@ -85,7 +74,7 @@ def _smallest_by_jacobi(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
             if m[p, q] == 0.0:
                 continue
             theta = (m[q, q] - m[p, p]) / (2.0 * m[p, q])
-            t = math.copysign(1.0, theta) / (abs(theta) + math.sqrt(theta * theta + 1.0))
+            t = math.copysign(1.0, theta) / (abs(theta) + math.hypot(theta, 1.0))
             cos = 1.0 / math.sqrt(t * t + 1.0)
             sin = t * cos
             for k in range(3):
@@ -107,10 +96,11 @@ def _smallest_by_jacobi(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _smallest_eigenvector(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
+def _smallest_eigenvector(a, b, c, d, e, f):
     """Unit eigenvector of the smallest eigenvalue of [[a, d, e], [d, b, f], [e, f, c]], and whether it is defined.
 
-    The closed form takes a fifth of the time of rotations; where it cannot tell two eigenvalues apart, rotations decide.
+    The closed form takes a fifth of the time of rotations; where it cannot tell two eigenvalues apart, rotations
+    decide.
     """
     mean = (a + b + c) / 3.0
     off = d * d + e * e + f * f
@@ -137,13 +127,13 @@ def _smallest_eigenvector(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _normal(grid, cx, cy, cz, radius):  # type: ignore[no-untyped-def]
+def _normal(grid, cx, cy, cz, radius):
     reach = radius + _MARGIN
     inverse = 1.0 / grid.cell
     r2 = radius * radius
     n = sx = sy = sz = xx = yy = zz = xy = xz = yz = 0.0
-    first_row = max(0, int(math.floor((cx - reach - grid.x0) * inverse)))
-    last_row = min(grid.nx - 1, int(math.floor((cx + reach - grid.x0) * inverse)))
+    first_row = max(0, math.floor((cx - reach - grid.x0) * inverse))
+    last_row = min(grid.nx - 1, math.floor((cx + reach - grid.x0) * inverse))
     for i in range(first_row, last_row + 1):
         slab = grid.x0 + i * grid.cell
         gap = max(0.0, slab - cx, cx - slab - grid.cell)
@@ -151,8 +141,8 @@ def _normal(grid, cx, cy, cz, radius):  # type: ignore[no-untyped-def]
         if left < 0.0:
             continue
         h = math.sqrt(left)
-        j0 = max(0, int(math.floor((cy - h - grid.y0) * inverse)))
-        j1 = min(grid.ny - 1, int(math.floor((cy + h - grid.y0) * inverse)))
+        j0 = max(0, math.floor((cy - h - grid.y0) * inverse))
+        j1 = min(grid.ny - 1, math.floor((cy + h - grid.y0) * inverse))
         s = e = 0
         for j in range(j0, j1 + 2):
             first = last = -1
@@ -192,7 +182,7 @@ def _normal(grid, cx, cy, cz, radius):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def sphere_normals(grid, core, radius, normals):  # type: ignore[no-untyped-def]
+def sphere_normals(grid, core, radius, normals):
     """Normals at the core points of a column grid, unoriented; NaN where the neighbours define none.
 
     Parameters
@@ -215,7 +205,7 @@ def sphere_normals(grid, core, radius, normals):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _axis_interval(low, high, u, t0, t1):  # type: ignore[no-untyped-def]
+def _axis_interval(low, high, u, t0, t1):
     """Part of the axis from t0 to t1 whose coordinate t * u lies between low and high."""
     if abs(u) < 1e-9:
         return t0, t1
@@ -224,7 +214,7 @@ def _axis_interval(low, high, u, t0, t1):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _cylinder(grid, cx, cy, cz, ux, uy, uz, radius, half):  # type: ignore[no-untyped-def]
+def _cylinder(grid, cx, cy, cz, ux, uy, uz, radius, half):
     inverse = 1.0 / grid.cell
     r2 = radius * radius
     # How far a disc across the axis reaches along x, y and z.
@@ -233,15 +223,15 @@ def _cylinder(grid, cx, cy, cz, ux, uy, uz, radius, half):  # type: ignore[no-un
     rz = radius * math.sqrt(max(0.0, 1.0 - uz * uz)) + _MARGIN
     n = s1 = s2 = 0.0
     reach = abs(ux) * half + rx
-    first_row = max(0, int(math.floor((cx - reach - grid.x0) * inverse)))
-    last_row = min(grid.nx - 1, int(math.floor((cx + reach - grid.x0) * inverse)))
+    first_row = max(0, math.floor((cx - reach - grid.x0) * inverse))
+    last_row = min(grid.nx - 1, math.floor((cx + reach - grid.x0) * inverse))
     for i in range(first_row, last_row + 1):
         slab = grid.x0 + i * grid.cell - cx
         t0, t1 = _axis_interval(slab - rx, slab + grid.cell + rx, ux, -half, half)
         if t0 > t1:
             continue
-        j0 = max(0, int(math.floor((cy + min(t0 * uy, t1 * uy) - ry - grid.y0) * inverse)))
-        j1 = min(grid.ny - 1, int(math.floor((cy + max(t0 * uy, t1 * uy) + ry - grid.y0) * inverse)))
+        j0 = max(0, math.floor((cy + min(t0 * uy, t1 * uy) - ry - grid.y0) * inverse))
+        j1 = min(grid.ny - 1, math.floor((cy + max(t0 * uy, t1 * uy) + ry - grid.y0) * inverse))
         s = e = 0
         for j in range(j0, j1 + 2):
             first = last = -1
@@ -269,7 +259,7 @@ def _cylinder(grid, cx, cy, cz, ux, uy, uz, radius, half):  # type: ignore[no-un
 
 
 @njit(parallel=True, cache=True)
-def cylinder_statistics(grid, core, normals, radius, half_length, count, mean, variance):  # type: ignore[no-untyped-def]
+def cylinder_statistics(grid, core, normals, radius, half_length, count, mean, variance):
     """Count, mean and sample variance of the positions along the normal of the points in each core point's cylinder.
 
     Positions are counted from the core point, so that squares stay small and one pass is enough. Core points without a

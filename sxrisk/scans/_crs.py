@@ -1,5 +1,6 @@
 """Which coordinate system and which units a scan is in."""
 
+from functools import lru_cache
 from typing import Any
 
 import pyproj
@@ -7,7 +8,7 @@ from pyproj.exceptions import CRSError as ProjCRSError
 
 from sxrisk.errors import CRSError
 
-__all__ = ["split_crs", "unit_factor", "with_unit"]
+__all__ = ["canonical", "split_crs", "unit_factor", "with_unit"]
 
 
 def split_crs(crs: Any, vertical_crs: Any, *, where: Any = None) -> tuple[pyproj.CRS | None, pyproj.CRS | None]:
@@ -41,7 +42,7 @@ def split_crs(crs: Any, vertical_crs: Any, *, where: Any = None) -> tuple[pyproj
             expected="a height system such as EPSG:5737 (1985 national height datum)",
         )
     if horizontal is not None and horizontal.is_compound:
-        horizontal, stated = horizontal.sub_crs_list[0], horizontal.sub_crs_list[-1]
+        horizontal, stated = (canonical(part.to_wkt()) for part in horizontal.sub_crs_list[:2])
         if vertical is None:
             vertical = stated
         elif not vertical.equals(stated, ignore_axis_order=True):
@@ -76,11 +77,50 @@ def with_unit(crs: pyproj.CRS, name: str, metres: float) -> pyproj.CRS:
     return pyproj.CRS.from_json_dict(document)
 
 
+@lru_cache(maxsize=64)
+def canonical(wkt: str) -> pyproj.CRS:
+    """The EPSG registry's own definition of a system, where the text describes one; else the system as it stands.
+
+    Files state the same system as WKT of several kinds, with other names of axes and datum: PROJ then calls it
+    different from EPSG's. Here it counts as the same if kind, unit, ellipsoid and all projection parameters agree.
+    """
+    crs = pyproj.CRS.from_wkt(wkt)
+    stated = crs.to_json_dict().get("id", {})
+    codes = [str(stated["code"])] if stated.get("authority") == "EPSG" else []
+    codes += [found.code for found in crs.list_authority(auth_name="EPSG", min_confidence=20)]
+    for code in dict.fromkeys(codes):
+        try:
+            known = pyproj.CRS.from_epsg(int(code))
+        except (ProjCRSError, ValueError):
+            continue
+        if _fingerprint(known) == _fingerprint(crs) and (not crs.is_vertical or known.name == crs.name):
+            return known
+    return crs
+
+
+def _fingerprint(crs: pyproj.CRS) -> tuple[Any, ...]:
+    ellipsoid = crs.ellipsoid
+    shape = None if ellipsoid is None else (ellipsoid.semi_major_metre, round(ellipsoid.inverse_flattening, 6))
+    operation = crs.coordinate_operation
+    # Values in metres and degrees, so that a false easting in feet equals the same in metres.
+    values = () if operation is None else tuple(
+        sorted((p.name.lower().replace("_", " "), round(float(p.value) * _si(p.unit_conversion_factor), 7))
+               for p in operation.params)
+    )  # fmt: skip
+    return crs.type_name, round(unit_factor(crs), 12) if not crs.is_geographic else "degree", shape, values
+
+
+def _si(factor: float) -> float:
+    # Angles come with radians in a degree; they stay degrees.
+    return 1.0 if abs(factor - 0.017453292519943295) < 1e-9 else factor
+
+
 def _parse(crs: Any, where: Any) -> pyproj.CRS | None:
     if crs is None or crs == "":
         return None
     try:
-        return pyproj.CRS.from_user_input(crs)
+        found = pyproj.CRS.from_user_input(crs)
+        return found if found.is_compound or found.is_bound else canonical(found.to_wkt())
     except ProjCRSError as error:
         raise CRSError(
             f"{str(crs)[:120]!r} is no coordinate system that PROJ knows",

@@ -30,6 +30,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         If the disk is full, the folder read-only or missing, or the file is held open by another program.
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise OutputError(
+            "there is no such folder to write to", where=target.parent, expected="an existing, writable folder"
+        )
     partial = target.with_name(f".partial-{os.getpid()}-{target.name}")
     try:
         yield partial

@@ -272,10 +272,19 @@ def _ascii_rows(file: Any, path: Path, names: list[str], count: int) -> Columns:
     except (ValueError, pd.errors.ParserError) as error:
         raise FileFormatError(f"its points cannot be read ({error})", where=path, expected=f"{count} rows") from error
     _check_count(path, len(table), count, None)
+    if count and table.iloc[-1].isna().any() and len(_last_line(path).split()) < len(names):
+        _check_count(path, count - 1, count, None)
     try:
         return {name: table[name].to_numpy(dtype=np.float64) for name in names}
     except ValueError as error:
         raise FileFormatError(f"a value is no number ({error})", where=path, expected="numbers") from error
+
+
+def _last_line(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 4096, 0))
+        lines = file.read().decode("ascii", errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
 
 
 def _binary_rows(file: Any, path: Path, dtype: np.dtype[Any], count: int) -> Columns:

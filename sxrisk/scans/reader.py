@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sxrisk.errors import CRSError, FileFormatError, InputError
 from sxrisk.scans._checks import inside_box
-from sxrisk.scans._crs import split_crs, unit_factor
+from sxrisk.scans._crs import split_crs
 from sxrisk.scans._las_crs import las_crs
 from sxrisk.scans._plain import PlainSource, read_pcd, read_ply, read_text
 from sxrisk.scans.scan import PointSource, Scan
@@ -130,7 +130,7 @@ def _agreed(path: Path, stated: tuple[Any, Any], crs: Any, vertical_crs: Any) ->
     of_user = split_crs(crs, vertical_crs, where=path)
     agreed = []
     for name, file_crs, user_crs in zip(("crs", "vertical_crs"), of_file, of_user, strict=True):
-        if file_crs is not None and user_crs is not None and not _same(file_crs, user_crs):
+        if file_crs is not None and user_crs is not None and not file_crs.equals(user_crs, ignore_axis_order=True):
             raise CRSError(
                 f"the file says {file_crs.name!r}, {name} says {user_crs.name!r}",
                 where=path,
@@ -139,12 +139,3 @@ def _agreed(path: Path, stated: tuple[Any, Any], crs: Any, vertical_crs: Any) ->
             )
         agreed.append(file_crs if user_crs is None else user_crs)
     return agreed[0], agreed[1]
-
-
-def _same(one: Any, other: Any) -> bool:
-    if one.equals(other, ignore_axis_order=True):
-        return True
-    # Chinese exports write the same system as WKT1 without authority codes: equal by EPSG identification.
-    code = one.to_epsg(min_confidence=70)
-    same_unit = unit_factor(one) == unit_factor(other)
-    return same_unit and code is not None and code == other.to_epsg(min_confidence=70)

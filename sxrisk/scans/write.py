@@ -77,7 +77,9 @@ def write_laz(
     header.scales, header.offsets = np.full(3, resolution_m), np.round(scan.origin)
     system = _compound(scan)
     if system is not None:
-        header.add_crs(system)
+        # LAS 1.4 asks for the WKT of 2001; laspy would write the one of 2019, which older programs cannot read.
+        header.vlrs.append(laspy.vlrs.known.WktCoordinateSystemVlr(system.to_wkt("WKT1_GDAL", output_axis_rule=False)))
+        header.global_encoding.wkt = True
     for name, column in values.items():
         _check_extra(name, column, scan.n_points)
         if not (name in standard and name in known):

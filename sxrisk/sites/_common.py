@@ -1,0 +1,204 @@
+"""What terrain sites share: surface and scene, change, sections, rows of measurements."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import xarray as xr
+from scipy.spatial import cKDTree
+from shapely import LineString, transform
+
+from sxrisk.change import M3C2Result, m3c2
+from sxrisk.errors import GeometryError
+from sxrisk.findings import GEOGRAPHIC_CRS, measurement
+from sxrisk.sites._bodies import Body, find_bodies
+from sxrisk.sites._epochs import Epoch
+from sxrisk.surfaces import Mesh, Section, section
+
+__all__ = ["SCENE_FACES", "Rows", "change_between", "change_fields", "cross_sections", "plan_outline"]
+
+Floats = npt.NDArray[np.float64]
+
+SCENE_FACES = 150_000
+
+
+@dataclass
+class Rows:
+    """Rows of measurements of one site, with its geometry brought to geographic coordinates.
+
+    Parameters
+    ----------
+    kind, site_id : str
+        The subject.
+    crs : pyproj.CRS or None
+        System of the geometries that are put in; without one the rows have no geometry.
+    """
+
+    kind: str
+    site_id: str
+    crs: Any
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(
+        self, metric: str, value: float, unit: str, *, sigma: float = float("nan"), epoch: datetime | None = None,
+        method: str = "", geometry: Any = None, object_id: str = "",
+    ) -> None:  # fmt: skip
+        """Add one measurement; `geometry` in the site's coordinates, `object_id` the body it is about."""
+        self.rows.append(
+            measurement(
+                self.kind,
+                self.site_id,
+                metric,
+                float(value),
+                unit,
+                sigma=float(sigma),
+                epoch=epoch,
+                method=method,
+                geometry=self._geographic(geometry),
+                object_kind="moving_body" if object_id else "",
+                object_id=object_id,
+            )
+        )
+
+    def _geographic(self, geometry: Any) -> Any:
+        if geometry is None or self.crs is None:
+            return None
+        to_geographic = pyproj.Transformer.from_crs(self.crs, GEOGRAPHIC_CRS, always_xy=True)
+        return transform(geometry, lambda xy: np.column_stack(to_geographic.transform(xy[:, 0], xy[:, 1])))
+
+
+def plan_outline(outline: Any, outline_crs: Any, crs: Any) -> Any:
+    """The site's outline as a shapely polygon in the scans' coordinates; None stays None.
+
+    Raises
+    ------
+    GeometryError
+        If it is no polygon, or the scans' system is unknown while the outline's is given.
+    """
+    if outline is None:
+        return None
+    if outline.geom_type not in ("Polygon", "MultiPolygon") or outline.is_empty:
+        raise GeometryError(f"the outline is a {outline.geom_type}", where="outline", expected="a polygon")
+    if outline_crs is None:
+        return outline
+    if crs is None:
+        raise GeometryError(
+            "the outline has coordinates in a known system, the scans do not",
+            where="outline",
+            expected="scans in a known coordinate system",
+            remedy="Give crs for the scans",
+        )
+    if pyproj.CRS.from_user_input(outline_crs).equals(crs, ignore_axis_order=True):
+        return outline
+    to_scan = pyproj.Transformer.from_crs(outline_crs, crs, always_xy=True)
+    return transform(outline, lambda xy: np.column_stack(to_scan.transform(xy[:, 0], xy[:, 1])))
+
+
+def change_between(
+    first: Epoch, last: Epoch, change_parameters: Mapping[str, Any], rows: Rows, *, min_area_m2: float
+) -> tuple[M3C2Result, list[Body], dict[str, Any]]:
+    """M3C2 of the last epoch against the first, its moving bodies, their measurements and the summary of it."""
+    change = m3c2(first.scan, last.scan, **change_parameters)
+    elapsed: timedelta | None = None
+    if first.scan.epoch is not None and last.scan.epoch is not None:
+        elapsed = last.scan.epoch - first.scan.epoch
+    bodies = find_bodies(change, first.scan, last.scan, min_area_m2=min_area_m2, elapsed=elapsed)
+    moved = sum(body.area_m2 for body in bodies)
+    known = change.reason == 0
+    epoch = last.scan.epoch
+    rows.add("moved_area", moved, "m2", epoch=epoch, method="m3c2")
+    for body in bodies:
+        where = {"epoch": epoch, "method": "m3c2", "geometry": body.outline, "object_id": body.body_id}
+        rows.add("body_area", body.area_m2, "m2", **where)
+        rows.add("body_volume", body.volume_m3, "m3", sigma=body.volume_sigma_m3, **{**where, "method": "tin"})
+        rows.add("mean_displacement", body.mean_m * 1e3, "mm", sigma=body.mean_sigma_m * 1e3, **where)
+        if np.isfinite(body.rate_mm_per_day):
+            share = body.mean_sigma_m / abs(body.mean_m)
+            rows.add("displacement_rate", body.rate_mm_per_day, "mm/d", sigma=body.rate_mm_per_day * share, **where)
+    return (
+        change,
+        bodies,
+        {
+            "parameters": dict(change.parameters),
+            "core_points": len(change.distance),
+            "measured_share": round(float(known.mean()), 4),
+            "significant_share": round(float(change.significant[known].mean()), 4) if known.any() else None,
+            "median_lod95_m": round(float(np.median(change.lod95[known])), 5) if known.any() else None,
+            "registration_sigma_m": round(float(change.registration_sigma_m), 6),
+            "registration_unknown": bool(change.registration_unknown),
+            "days": None if elapsed is None else elapsed.total_seconds() / 86_400.0,
+            "moved_area_m2": round(moved, 2),
+            "bodies": [body.report() for body in bodies],
+        },
+    )
+
+
+def change_fields(mesh: Mesh, change: M3C2Result) -> Mesh:
+    """The mesh with ``change_m``, ``lod95_m`` and ``significant``, each from the core points around its vertices.
+
+    Three nearest core points, weighted by inverse distance; NaN (0 for `significant`) where none lies within two core
+    spacings.
+    """
+    known = change.reason == 0
+    n = len(mesh.vertices)
+    if not known.any():
+        return mesh.with_fields(change_m=np.full(n, np.nan), lod95_m=np.full(n, np.nan), significant=np.zeros(n, "u1"))
+    count = min(3, int(known.sum()))
+    tree = cKDTree(change.core_points[known] - mesh.origin)
+    reach = 2.0 * float(change.parameters["core_spacing_m"])
+    distance, index = tree.query(mesh.vertices - mesh.origin, k=np.arange(1, count + 1), distance_upper_bound=reach,
+                                 workers=-1)  # fmt: skip
+    found = np.isfinite(distance)
+    weight = np.where(found, 1.0 / np.maximum(distance, 1e-3), 0.0)
+    total = weight.sum(axis=1)
+    index = np.where(found, index, 0)
+
+    def carried(values: Floats) -> Floats:
+        summed = (weight * values[known][index]).sum(axis=1)
+        return np.divide(summed, total, out=np.full(n, np.nan), where=total > 0)
+
+    votes = np.nan_to_num(carried(change.significant.astype(np.float64)))
+    return mesh.with_fields(
+        change_m=carried(change.distance), lod95_m=carried(change.lod95), significant=(votes > 0.5).astype(np.uint8)
+    )
+
+
+def cross_sections(surfaces: Mapping[str, Mesh | xr.DataArray], outline: Any) -> list[Section]:
+    """Two sections through the middle of the outline, along its long side and across it."""
+    box = outline.minimum_rotated_rectangle
+    corners = np.asarray(box.exterior.coords)[:4]
+    middle = np.asarray(box.centroid.coords[0])
+    sides = [corners[1] - corners[0], corners[2] - corners[1]]
+    sides.sort(key=lambda side: -float(np.hypot(*side)))
+    cuts = []
+    for name, side in zip("AB", sides, strict=True):
+        # From west to east, or from south to north: the same whichever corner the rectangle starts with.
+        along = side if (side[0], side[1]) > (0.0, 0.0) else -side
+        ends = LineString([middle - 0.6 * along, middle + 0.6 * along])
+        cuts.append(section(dict(surfaces), ends, name=name))
+    return [cut for cut in cuts if cut.profiles]
+
+
+def along_outline(outline: Any, step_m: float) -> Floats:
+    """Points (n, 2) on the outer ring of the largest part of a polygon, about `step_m` apart."""
+    polygon = max(getattr(outline, "geoms", [outline]), key=lambda part: part.area)
+    ring = polygon.exterior
+    n = max(int(ring.length / step_m), 8)
+    return np.array([ring.interpolate(i / n, normalized=True).coords[0] for i in range(n)])
+
+
+def sample_grid(grid: xr.DataArray, points: Sequence[Any] | Floats) -> Floats:
+    """Elevation (n,) at points (n, 2), bilinear; NaN where a cell around is unknown."""
+    from scipy.ndimage import map_coordinates
+
+    from sxrisk.surfaces.grids import cell_size_m
+
+    places = np.asarray(points, dtype=np.float64)
+    cell = cell_size_m(grid)
+    rows = (float(grid.y[0]) - places[:, 1]) / cell
+    columns = (places[:, 0] - float(grid.x[0])) / cell
+    return np.asarray(map_coordinates(grid.values, [rows, columns], order=1, cval=np.nan))

@@ -1,0 +1,168 @@
+"""The stages every site under the open sky goes through before its own measures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from shapely import MultiPoint
+
+from sxrisk.change import M3C2Result
+from sxrisk.scans import Scan
+from sxrisk.sites._bodies import Body
+from sxrisk.sites._common import SCENE_FACES, Rows, change_between, change_fields, cross_sections, plan_outline
+from sxrisk.sites._epochs import Epoch, as_epochs, prepare, shared_grids
+from sxrisk.sites.result import SiteResult
+from sxrisk.surfaces import Mesh, simplify, terrain_mesh
+from sxrisk.surfaces.grids import cell_size_m, grid_points
+
+__all__ = ["TerrainSite", "open_terrain_site"]
+
+# What M3C2 uses where the project says nothing: fit for scans of a few hundred metres with points some 0.3 m apart.
+CHANGE_DEFAULTS = {"normal_radius_m": 2.0, "cylinder_radius_m": 1.0, "max_depth_m": 3.0, "core_spacing_m": 1.0}
+TARGET_CELLS = 250_000
+REFERENCE_FACES = 60_000
+
+
+@dataclass
+class TerrainSite:
+    """A site's epochs, clean and in one position, with grids, change and what has been measured so far.
+
+    Parameters
+    ----------
+    site_id, kind, name : str
+        The site.
+    epochs : list of Epoch
+        Oldest first.
+    outline : shapely polygon
+        In the scans' coordinates.
+    grids : list of xarray.DataArray
+        Elevation of each epoch on one grid.
+    rows : Rows
+        Measurements so far.
+    summary : dict
+        Report so far.
+    change : M3C2Result, optional
+        Last against first epoch.
+    bodies : list of Body
+        What moved.
+    """
+
+    site_id: str
+    kind: str
+    name: str
+    epochs: list[Epoch]
+    outline: Any
+    grids: list[xr.DataArray]
+    rows: Rows
+    summary: dict[str, Any]
+    change: M3C2Result | None
+    bodies: list[Body]
+
+    @property
+    def first(self) -> Epoch:
+        """The oldest epoch."""
+        return self.epochs[0]
+
+    @property
+    def last(self) -> Epoch:
+        """The latest epoch."""
+        return self.epochs[-1]
+
+    @property
+    def cell_m(self) -> float:
+        """Cell of the grids."""
+        return cell_size_m(self.grids[0])
+
+    @property
+    def common_sigma_m(self) -> float:
+        """1 sigma that all heights of the last epoch share against the first."""
+        return float(self.last.scan.registration_sigma_m or 0.0)
+
+    def finish(self, rasters: Mapping[str, xr.DataArray] | None = None) -> SiteResult:
+        """Mesh, sections and everything measured as the site's result."""
+        from sxrisk.findings import measurements_frame
+
+        mesh = simplify(terrain_mesh(self.grids[-1], max_gap_m=4.0 * self.cell_m), SCENE_FACES)
+        extra: dict[str, Mesh] = {}
+        layers: dict[str, xr.DataArray] = {"elevation": self.grids[-1]}
+        if self.change is not None:
+            mesh = change_fields(mesh, self.change)
+            extra["reference"] = simplify(terrain_mesh(self.grids[0], max_gap_m=4.0 * self.cell_m), REFERENCE_FACES)
+            difference = self.grids[-1] - self.grids[0]
+            difference.attrs.update(units="m", vertical_crs=self.grids[0].attrs["vertical_crs"])
+            layers["difference"] = difference
+        layers.update(rasters or {})
+        labels = [epoch.label or f"epoch {i}" for i, epoch in enumerate(self.epochs, start=1)]
+        frame = measurements_frame(self.rows.rows)
+        return SiteResult(
+            site_id=self.site_id,
+            kind=self.kind,
+            name=self.name,
+            crs=self.last.scan.crs,
+            mesh=mesh,
+            measurements=frame,
+            summary=self.summary,
+            change=self.change,
+            extra_meshes=extra,
+            rasters=layers,
+            sections=cross_sections(dict(zip(labels, self.grids, strict=True)), self.outline),
+        )
+
+
+def open_terrain_site(
+    kind: str,
+    epochs: Sequence[Scan | Sequence[Scan]],
+    *,
+    site_id: str,
+    name: str,
+    outline: Any,
+    outline_crs: Any,
+    parameters: Mapping[str, Any],
+    change_parameters: Mapping[str, Any] | None,
+    crs: Any,
+    vertical_crs: Any,
+    min_body_m2: float,
+) -> TerrainSite:
+    """Clean, register, grid and compare the epochs of a site."""
+    prepared = prepare(as_epochs(epochs, crs, vertical_crs), terrain=True, parameters=parameters)
+    scan = prepared[-1].scan
+    area = plan_outline(outline, outline_crs, scan.crs)
+    cell = float(parameters.get("cell_m", 0.0)) or _fitting_cell(prepared)
+    grids = shared_grids(prepared, cell)
+    rows = Rows(kind, site_id, scan.crs)
+    summary: dict[str, Any] = {
+        "site_id": site_id,
+        "kind": kind,
+        "name": name,
+        "crs": None if scan.crs is None else scan.crs.to_string(),
+        "vertical_crs": None if scan.vertical_crs is None else scan.vertical_crs.to_string(),
+        "cell_m": cell,
+        "outline_from_scan": area is None,
+        "epochs": [epoch.report() for epoch in prepared],
+    }
+    change: M3C2Result | None = None
+    bodies: list[Body] = []
+    if len(prepared) > 1:
+        settings = {**CHANGE_DEFAULTS, **(change_parameters or {})}
+        change, bodies, summary["change"] = change_between(
+            prepared[0], prepared[-1], settings, rows, min_area_m2=min_body_m2
+        )
+    if area is None:
+        area = _hull(grids[-1])
+    return TerrainSite(site_id, kind, name, prepared, area, grids, rows, summary, change, bodies)
+
+
+def _fitting_cell(epochs: Sequence[Epoch]) -> float:
+    """A cell of 0.5, 1, 2 or 5 m that keeps the grid small enough to be meshed."""
+    box = np.array([epoch.scan.bounds() for epoch in epochs])
+    width, height = box[:, 3].max() - box[:, 0].min(), box[:, 4].max() - box[:, 1].min()
+    wanted = float(np.sqrt(width * height / TARGET_CELLS))
+    return next((cell for cell in (0.25, 0.5, 1.0, 2.0, 5.0) if cell >= wanted), np.ceil(wanted))
+
+
+def _hull(grid: xr.DataArray) -> Any:
+    x, y = grid_points(grid)
+    known = np.isfinite(grid.values)
+    return MultiPoint(np.column_stack([x[known], y[known]])[::7]).convex_hull

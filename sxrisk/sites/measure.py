@@ -1,0 +1,81 @@
+"""One door to the measurement of any kind of site."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from sxrisk.errors import ParameterError
+from sxrisk.scans import Scan
+from sxrisk.sites.dump import measure_dump
+from sxrisk.sites.goaf import measure_goaf
+from sxrisk.sites.pit import measure_pit
+from sxrisk.sites.result import SiteResult
+from sxrisk.sites.tailings import measure_tailings
+
+__all__ = ["SITE_KINDS", "measure_site"]
+
+SITE_KINDS: Mapping[str, Callable[..., SiteResult]] = MappingProxyType(
+    {
+        "open_pit": measure_pit,
+        "quarry": measure_pit,
+        "waste_dump": measure_dump,
+        "tailings_pond": measure_tailings,
+        "goaf": measure_goaf,
+    }
+)
+
+
+def measure_site(
+    kind: str,
+    epochs: Sequence[Scan | Sequence[Scan]],
+    *,
+    site_id: str,
+    name: str = "",
+    outline: Any = None,
+    outline_crs: Any = None,
+    parameters: Mapping[str, Any] | None = None,
+    change_parameters: Mapping[str, Any] | None = None,
+    crs: Any = None,
+    vertical_crs: Any = None,
+    dem: Any = None,
+) -> SiteResult:
+    """Measure a site of any kind that can be scanned.
+
+    Parameters
+    ----------
+    kind : str
+        One of :data:`SITE_KINDS`.
+    epochs : sequence of Scan or of sequences of Scan
+        One per epoch; several scans of one epoch are its stations.
+    site_id, name : str
+        Key of the site in its layer, and its name.
+    outline : shapely polygon, optional
+        In plan.
+    outline_crs : optional
+        System of the outline, where it is not the scans'.
+    parameters, change_parameters : mapping, optional
+        Of the kind's own function, and keywords of :func:`sxrisk.m3c2`.
+    crs, vertical_crs : optional
+        Systems of scans whose files name none.
+    dem : xarray.DataArray, optional
+        Surface above a goaf; other kinds do not need it.
+
+    Returns
+    -------
+    SiteResult
+
+    Raises
+    ------
+    ParameterError
+        If nothing is known about how to measure the kind.
+    """
+    function = SITE_KINDS.get(kind)
+    if function is None:
+        raise ParameterError(
+            f"sites of kind {kind!r} cannot be measured", where=site_id, expected=", ".join(SITE_KINDS)
+        )
+    extra = {"dem": dem} if function is measure_goaf else {}
+    return function(
+        epochs, site_id=site_id, name=name, kind=kind, outline=outline, outline_crs=outline_crs, parameters=parameters,
+        change_parameters=change_parameters, crs=crs, vertical_crs=vertical_crs, **extra,
+    )  # fmt: skip
