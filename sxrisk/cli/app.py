@@ -113,3 +113,5 @@ def _run(
         typer.echo(f"{say('stopped', stage=result.stage)} {result.folder}")
     else:
         Console().print(run_table(result))
+        # Outside the table, so that a long path can be copied in one piece.
+        typer.echo(f"{say('pack')}:\n{result.index}")

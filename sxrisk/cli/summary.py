@@ -27,10 +27,10 @@ def run_table(result: RunResult) -> Table:
         for name, count in manifest["findings"]["by_colour"].items()
     )
     table.add_row(say("findings"), f"{manifest['findings']['total']}:  {colours}")
-    table.add_row(say("not_applied"), ", ".join(sorted({row["rule_id"] for row in manifest["not_applied"]})) or "-")
+    gaps = {row["rule_id"] for row in manifest["not_applied"]}
+    table.add_row(say("not_applied"), say("not_applied.values", count=len(gaps)))
     changes = manifest["changes"]
     table.add_row(say("changes"), say("first_run") if changes is None else say("changes.values", **changes))
-    table.add_row(say("pack"), f"[bold]{escape(str(result.index))}[/]")
     return table
 
 

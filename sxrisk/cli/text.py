@@ -66,6 +66,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "sites": ("Scanned sites", "扫描场地"),
     "findings": ("Findings (screening, to be confirmed)", "筛查结果（须经人工确认）"),
     "not_applied": ("Criteria not applied somewhere", "未能应用的判据"),
+    "not_applied.values": ("{count}, listed with the reasons in the pack", "{count} 条，原因列于资料包中"),
     "changes": ("Since the last run", "与上次相比"),
     "changes.values": (
         "{new} new, {worse} worse, {unchanged} unchanged, {better} better, {gone} gone",

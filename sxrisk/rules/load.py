@@ -50,14 +50,15 @@ class Catalogue:
         """Values that the user gave for a rule, by name."""
         return dict(self.values).get(rule_id, {})
 
-    def colour_of(self, rule: Rule, status: Status) -> Colour:
+    def colour_of(self, rule: Rule, status: Status, *, lead_only: bool = False) -> Colour:
         """Colour of a finding of `rule` with `status`.
 
-        A rule whose evidence is G (or X) never colours as if its effect were certain: it is looked up as advisory.
+        A rule whose evidence is G (or X) never colours as if its effect were certain: it is looked up as advisory. So
+        is a finding that is a lead only, because its accuracy is worse than the limit itself.
         """
         if rule.colour is not None and status is not Status.TOO_CLOSE:
             return rule.colour
-        weak = rule.evidence in (Evidence.G, Evidence.X)
+        weak = lead_only or rule.evidence in (Evidence.G, Evidence.X)
         return self.colours[status][Effect.ADVISORY if weak else rule.effect]
 
     def reason_text(self, code: str, language: str) -> str:

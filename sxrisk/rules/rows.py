@@ -71,7 +71,10 @@ def finding_rows(
             "effect": str(rule.effect),
             "status": status.map(str),
             "hazard_grade": str(rule.hazard_grade),
-            "colour": status.map(lambda value: str(catalogue.colour_of(rule, value))),
+            "colour": [
+                str(catalogue.colour_of(rule, value, lead_only=bool(vague)))
+                for value, vague in zip(status, sigma[kept] > np.abs(required), strict=True)
+            ],
             "subject_kind": subject["kind"],
             "subject_id": subject["id"],
             "subject_name": subject["name"],

@@ -20,7 +20,7 @@ TUKEY = 4.685  # 95 % efficiency on normal errors
 MAD_TO_SIGMA = 1.4826
 MAX_ITERATIONS = 60
 # Patches up to this many times as rough as the usual one count as smooth.
-SMOOTH = 1.5
+SMOOTH = 2.0
 # The residual of a stable patch is averaged over blocks; their scatter is what a level of detection must carry.
 BLOCKS_ACROSS = 8
 

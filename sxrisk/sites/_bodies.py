@@ -80,8 +80,13 @@ class Body:
         names = ("kind", "n", "area_m2", "mean_m", "mean_sigma_m", "greatest_m", "volume_m3", "volume_sigma_m3",
                  "rate_mm_per_day")  # fmt: skip
         values = {name: getattr(self, name) for name in names}
-        rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
+        rounded = {k: _rounded(v) if isinstance(v, float) else v for k, v in values.items()}
         return {"id": self.body_id, **rounded, "centre": [round(v, 3) for v in self.centre]}
+
+
+def _rounded(value: float) -> float | None:
+    # JSON knows no NaN, and NaN would make two equal summaries differ.
+    return round(value, 5) if np.isfinite(value) else None
 
 
 def find_bodies(

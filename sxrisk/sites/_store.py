@@ -122,19 +122,14 @@ def _get_change(arrays: Arrays, meta: dict[str, Any]) -> M3C2Result:
 
 
 def _put_raster(arrays: Arrays, key: str, grid: xr.DataArray) -> dict[str, Any]:
-    import rioxarray  # noqa: F401  registers the accessor
-
     arrays[key], arrays[f"{key}/x"], arrays[f"{key}/y"] = grid.to_numpy(), grid.x.to_numpy(), grid.y.to_numpy()
-    return {
-        "attrs": dict(grid.attrs),
-        "crs": None if grid.rio.crs is None else grid.rio.crs.to_wkt(),
-        "name": grid.name,
-    }
+    meta = {"attrs": dict(grid.attrs), "name": grid.name, "spatial_ref": None}
+    if "spatial_ref" in grid.coords:
+        meta["spatial_ref"] = dict(grid.spatial_ref.attrs)
+    return meta
 
 
 def _get_raster(arrays: Arrays, key: str, meta: dict[str, Any]) -> xr.DataArray:
-    import rioxarray  # noqa: F401  registers the accessor
-
     grid = xr.DataArray(
         arrays[key],
         coords={"y": arrays[f"{key}/y"], "x": arrays[f"{key}/x"]},
@@ -142,7 +137,9 @@ def _get_raster(arrays: Arrays, key: str, meta: dict[str, Any]) -> xr.DataArray:
         attrs=meta["attrs"],
         name=meta["name"],
     )
-    return grid if meta["crs"] is None else grid.rio.write_crs(meta["crs"])
+    if meta["spatial_ref"] is None:
+        return grid
+    return grid.assign_coords(spatial_ref=xr.DataArray(0, attrs=meta["spatial_ref"]))
 
 
 def _put_section(arrays: Arrays, number: int, cut: Section) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sxrisk.sites._bodies import Body
 from sxrisk.sites._common import SCENE_FACES, Rows, change_between, change_fields, cross_sections, plan_outline
 from sxrisk.sites._epochs import Epoch, as_epochs, prepare, shared_grids
 from sxrisk.sites.result import SiteResult
-from sxrisk.surfaces import Mesh, simplify, terrain_mesh
+from sxrisk.surfaces import Mesh, grid_elevation, simplify, terrain_mesh
 from sxrisk.surfaces.grids import cell_size_m, grid_points
 
 __all__ = ["TerrainSite", "open_terrain_site"]
@@ -22,6 +22,9 @@ __all__ = ["TerrainSite", "open_terrain_site"]
 # What M3C2 uses where the project says nothing: fit for scans of a few hundred metres with points some 0.3 m apart.
 CHANGE_DEFAULTS = {"normal_radius_m": 2.0, "cylinder_radius_m": 1.0, "max_depth_m": 3.0, "core_spacing_m": 1.0}
 TARGET_CELLS = 250_000
+CELLS_M = (0.25, 0.5, 1.0, 2.0, 5.0)
+COARSE_M = 10.0
+POINTS_A_CELL = 1.5
 REFERENCE_FACES = 60_000
 
 
@@ -155,11 +158,15 @@ def open_terrain_site(
 
 
 def _fitting_cell(epochs: Sequence[Epoch]) -> float:
-    """A cell of 0.5, 1, 2 or 5 m that keeps the grid small enough to be meshed."""
+    """A cell that keeps the grid small enough to be meshed and holds a point or two where the scan is good."""
     box = np.array([epoch.scan.bounds() for epoch in epochs])
     width, height = box[:, 3].max() - box[:, 0].min(), box[:, 4].max() - box[:, 1].min()
     wanted = float(np.sqrt(width * height / TARGET_CELLS))
-    return next((cell for cell in (0.25, 0.5, 1.0, 2.0, 5.0) if cell >= wanted), np.ceil(wanted))
+    for epoch in epochs:
+        count = grid_elevation(epoch.scan, COARSE_M, method="count").to_numpy()
+        density = float(np.percentile(count[count > 0], 75.0)) / COARSE_M**2
+        wanted = max(wanted, float(np.sqrt(POINTS_A_CELL / density)))
+    return next((cell for cell in CELLS_M if cell >= wanted), CELLS_M[-1])
 
 
 def _hull(grid: xr.DataArray) -> Any:

@@ -15,7 +15,7 @@ from sxrisk.scans import Scan
 from sxrisk.sites._common import along_outline, sample_grid
 from sxrisk.sites._terrain_site import TerrainSite, open_terrain_site
 from sxrisk.sites.result import SiteResult
-from sxrisk.surfaces.grids import inside_outline
+from sxrisk.surfaces.grids import fill_gaps, inside_outline
 from sxrisk.surfaces.volumes import base_surface, volume_between
 
 __all__ = ["measure_dump"]
@@ -156,7 +156,9 @@ def _lowest_toe(grid: xr.DataArray, site: TerrainSite) -> _Toe:
         normal = -normal
     along = np.arange(-TOE_REACH_M, TOE_REACH_M + 1e-9, site.cell_m / 2.0)
     places = ring[:, None, :] + along[None, :, None] * normal[:, None, :]
-    heights = sample_grid(grid, places.reshape(-1, 2)).reshape(len(ring), len(along))
+    # Single empty cells are no shadow.
+    whole, _ = fill_gaps(grid, 3.0 * site.cell_m)
+    heights = sample_grid(whole, places.reshape(-1, 2)).reshape(len(ring), len(along))
     found = [_slope_break(along, profile) for profile in heights]
     toe = np.array([np.nan if hit is None else hit[1] for hit in found])
     known = np.flatnonzero(np.isfinite(toe))
@@ -262,13 +264,15 @@ def _measure_volume(site: TerrainSite) -> None:
         except GeometryError:
             continue
         heap = volume_between(base, grid, outline=site.outline, max_gap_m=GAP_M, common_sigma_m=site.common_sigma_m)
-        # The base was never seen: a tenth of the mean thickness stands for what lies between guess and ground.
+        # The base was never seen: a tenth of the volume stands for what lies between guess and ground; what was not seen
+        # of the heap counts for nothing, and may be as thick as the rest.
+        unseen = heap.unknown_m2 * abs(heap.net_m3) / heap.area_m2
         site.rows.add(
             "volume",
             heap.net_m3,
             "m3",
-            sigma=max(heap.sigma_m3, 0.1 * abs(heap.net_m3)),
+            sigma=float(np.linalg.norm([heap.sigma_m3, 0.1 * heap.net_m3, unseen])),
             epoch=epoch.scan.epoch,
-            method="base_from_toe",
+            method="base_from_toe" if unseen < UNSEEN_SHARE * abs(heap.net_m3) else "base_from_toe_seen_part",
             geometry=site.outline,
         )

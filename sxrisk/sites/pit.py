@@ -20,6 +20,8 @@ __all__ = ["measure_pit"]
 MIN_BODY_M2 = 8.0
 FLOOR_BAND_M = 2.0
 RIM_STEP_M = 2.0
+# Relative 1 sigma of a volume under a lid whose rim nobody saw: natural ground wanders over the width of a pit.
+LID_GUESS = 0.15
 
 
 def measure_pit(
@@ -136,12 +138,13 @@ def _measure_volume(site: TerrainSite) -> None:
         # The rim was not scanned: there is no volume, and the summary says so by its absence.
         return
     dug = volume_between(grid, lid, outline=site.outline, max_gap_m=30.0)
-    # How far a lid carried across may be off: the height that natural ground wanders over the site's width.
+    # How far a lid carried across may be off: the more, the less of the rim was seen.
+    unseen = 1.0 - float(site.summary.get("rim_seen_share", 0.0))
     site.rows.add(
         "volume",
         dug.net_m3,
         "m3",
-        sigma=max(dug.sigma_m3, 0.03 * abs(dug.net_m3)),
+        sigma=max(dug.sigma_m3, (0.03 + LID_GUESS * unseen) * abs(dug.net_m3)),
         epoch=site.last.scan.epoch,
         method="lid_from_rim",
         geometry=site.outline,

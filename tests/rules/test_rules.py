@@ -342,3 +342,10 @@ def test_two_layers_of_one_kind_are_taken_together():
     rows = outcome.findings.query("rule_id == 'P-30c'")
     assert len(rows) == 2
     assert rows["finding_id"].is_unique
+
+
+def test_position_worse_than_the_limit_gives_a_lead_not_a_colour():
+    coarse = layer("building", point(0, 2), sigma=500.0)
+    row = run(PIPE, coarse).findings.query("rule_id == 'P-30c'").iloc[0]
+    assert (row.status, row.colour) == ("too_close_to_call", "blue")
+    assert row.probability < 0.05
