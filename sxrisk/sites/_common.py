@@ -148,7 +148,9 @@ def change_fields(mesh: Mesh, change: M3C2Result) -> Mesh:
     if not known.any():
         return mesh.with_fields(change_m=np.full(n, np.nan), lod95_m=np.full(n, np.nan), significant=np.zeros(n, "u1"))
     count = min(3, int(known.sum()))
-    tree = cKDTree(change.core_points[known] - mesh.origin)
+    # The mesh shows the later surface: a core point is looked up where its surface has gone.
+    arrived = change.core_points[known] + change.normals[known] * change.distance[known, None]
+    tree = cKDTree(arrived - mesh.origin)
     reach = 2.0 * float(change.parameters["core_spacing_m"])
     distance, index = tree.query(mesh.vertices - mesh.origin, k=np.arange(1, count + 1), distance_upper_bound=reach,
                                  workers=-1)  # fmt: skip

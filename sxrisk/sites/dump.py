@@ -264,8 +264,8 @@ def _measure_volume(site: TerrainSite) -> None:
         except GeometryError:
             continue
         heap = volume_between(base, grid, outline=site.outline, max_gap_m=GAP_M, common_sigma_m=site.common_sigma_m)
-        # The base was never seen: a tenth of the volume stands for what lies between guess and ground; what was not seen
-        # of the heap counts for nothing, and may be as thick as the rest.
+        # The base was never seen: a tenth of the volume stands for what lies between guess and ground. What was not
+        # seen of the heap counts for nothing, and may be as thick as the rest.
         unseen = heap.unknown_m2 * abs(heap.net_m3) / heap.area_m2
         site.rows.add(
             "volume",
