@@ -56,6 +56,8 @@ class PackInput:
         Table by county, kept with the pack's workbook.
     sites : mapping of str to SiteResult, or sequence
         Scanned sites by the name of their folder; a sequence takes their ids.
+    site_names : mapping of str to mapping
+        ``zh`` and ``en`` by folder, for the pages; without it the result's own name stands in both languages.
     sources : sequence of str
         Lines on where the data come from.
     """
@@ -75,6 +77,7 @@ class PackInput:
     grid: gpd.GeoDataFrame | None = None
     counties: pd.DataFrame | None = None
     sites: Mapping[str, Any] | Sequence[Any] = ()
+    site_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     dem: xr.DataArray | None = None
     sources: Sequence[str] = ()
 
@@ -136,13 +139,15 @@ def write_pack(out: Path, pack: PackInput) -> list[Path]:
             grid=pack.grid,
             dem=pack.dem,
             layer_titles=pack.layer_titles,
-            sites=[site_card(site, folder) for folder, site in sites.items()],
+            sites=[site_card(site, folder, pack.site_names.get(folder)) for folder, site in sites.items()],
             documents=_links(figures),
             tables={"not_checked": pack.not_applied, "rejects": pack.rejects},
             sources=pack.sources,
         )
         scenes = {
-            folder: scene_data(site, as_of=as_of, synthetic=pack.synthetic, language=language)
+            folder: scene_data(
+                site, names=pack.site_names.get(folder), as_of=as_of, synthetic=pack.synthetic, language=language
+            )
             for folder, site in sites.items()
         }
         # One font for the map and the scenes, with the characters of all of them.

@@ -210,7 +210,8 @@ def _site_page(document: Any, site: Any, picture: Path | None, language: Languag
         metric = label("metric", str(row["metric"]), language)
         if row["object_id"]:
             metric += f" → {row['object_id']}"
-        values = [format_value(float(row[name]), unit, language) for name in ("value", "sigma")]
+        sigma = float(row["sigma"])
+        values = [format_value(float(row[name]), unit, language, sigma=sigma) for name in ("value", "sigma")]
         _row(table, [metric, *values, str(row["epoch"] or "")[:10]])
 
 

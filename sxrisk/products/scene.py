@@ -56,7 +56,7 @@ def site_place(site: Any) -> tuple[float | None, float | None]:
     return (round(lon, 6), round(lat, 6)) if math.isfinite(lon) and math.isfinite(lat) else (None, None)
 
 
-def site_card(site: Any, folder: str) -> dict[str, Any]:
+def site_card(site: Any, folder: str, names: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the map's front page says about a site.
 
     Parameters
@@ -64,6 +64,8 @@ def site_card(site: Any, folder: str) -> dict[str, Any]:
     site : SiteResult
     folder : str
         Name of its folder under ``sites/``.
+    names : mapping, optional
+        Its name in ``zh`` and ``en``.
 
     Returns
     -------
@@ -74,12 +76,17 @@ def site_card(site: Any, folder: str) -> dict[str, Any]:
     return {
         "id": site.site_id,
         "kind": site.kind,
-        "name": site.name,
+        "name": _names(site, names),
         "lon": lon,
         "lat": lat,
         "href": f"sites/{site_folder(folder)}/scene.html",
         "facts": _measurement_rows(site)[:_CARD_METRICS],
     }
+
+
+def _names(site: Any, names: Mapping[str, str] | None) -> dict[str, str]:
+    own = site.name or site.site_id
+    return {language: (names or {}).get(language) or own for language in ("zh", "en")}
 
 
 def write_scene_assets(out: Path) -> list[Path]:
@@ -127,12 +134,16 @@ def write_scene(out: Path, folder: str, data: Mapping[str, Any]) -> list[Path]:
     return write_files(out, {f"{place}/scene.html": page, f"{place}/scene-data.js": script})
 
 
-def scene_data(site: Any, *, as_of: str, synthetic: bool, language: Language) -> dict[str, Any]:
+def scene_data(
+    site: Any, *, names: Mapping[str, str] | None = None, as_of: str, synthetic: bool, language: Language
+) -> dict[str, Any]:
     """What a scene reads: meshes as float32 offsets from a local origin, measurements, summary, words.
 
     Parameters
     ----------
     site : SiteResult
+    names : mapping, optional
+        Its name in ``zh`` and ``en``.
     as_of : str
         Date of the assessment.
     synthetic : bool
@@ -152,7 +163,7 @@ def scene_data(site: Any, *, as_of: str, synthetic: bool, language: Language) ->
     change = site.change
     meta = {
         "id": site.site_id,
-        "name": site.name or site.site_id,
+        "name": _names(site, names),
         "kind": site.kind,
         "as_of": as_of,
         "synthetic": synthetic,

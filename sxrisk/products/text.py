@@ -80,7 +80,7 @@ def label(group: str, key: str, language: Language, **values: object) -> str:
     return _fill(template, {name: str(value) for name, value in values.items()})
 
 
-def format_value(value: float, unit: str, language: Language = "zh") -> str:
+def format_value(value: float, unit: str, language: Language = "zh", *, sigma: float = math.nan) -> str:
     """A number with its unit, as people write it; the page rounds in the same way.
 
     Parameters
@@ -90,9 +90,13 @@ def format_value(value: float, unit: str, language: Language = "zh") -> str:
     unit : str
         A unit of the findings table.
     language : {"zh", "en"}
+    sigma : float
+        Where given and above 0, the decimals are those that give it two digits.
 
     Examples
     --------
+    >>> format_value(1268.594, "m", sigma=0.02)
+    '1,268.594 m'
     >>> format_value(3.204, "m"), format_value(1204.6, "m"), format_value(float("nan"), "m")
     ('3.20 m', '1,205 m', '–')
     """
@@ -100,6 +104,8 @@ def format_value(value: float, unit: str, language: Language = "zh") -> str:
         return "–"
     size = abs(value)
     places = 2 if size < 10 else 1 if size < 1000 else 0
+    if sigma > 0:
+        places = min(3, max(0, 1 - math.floor(math.log10(sigma))))
     # Decimal of the exact binary value, halves away from zero: what toFixed() does in the page.
     number = Decimal(value).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
     word = label("unit", unit, language)

@@ -93,7 +93,7 @@
     return el(
       "div",
       { class: "site" },
-      el("div", { class: "site-title" }, el("bdi", {}, site.name || site.id), el("span", {}, text("kind", site.kind))),
+      el("div", { class: "site-title" }, el("bdi", {}, site.name[SX.language]), el("span", {}, text("kind", site.kind))),
       el("dl", {}, site.facts.flatMap((fact) => [el("dt", {}, text("metric", fact.metric)), el("dd", {}, SX.format(fact.value, fact.unit) + (fact.sigma ? ` ± ${SX.format(fact.sigma, fact.unit)}` : ""))])),
       el("div", { class: "site-links" }, site.lon !== null ? el("button", { type: "button", class: "plain", onclick: () => { SX.emit("goto", "map"); SX.flyTo(site.lon, site.lat, 14.5); } }, text("ui", "map")) : null, site.href ? el("a", { class: "button", href: `${site.href}#${SX.language}` }, text("ui", "open_scene")) : null),
     );
@@ -193,7 +193,7 @@
     inspector.hidden = false;
   }
   function showSite(site) {
-    SX.replace(inspector, el("header", { class: "band" }, el("div", { class: "band-top" }, el("span", { class: "state" }, text("ui", "sites")), el("button", { type: "button", class: "close", "aria-label": text("ui", "close"), onclick: () => SX.emit("nothing") }, "×")), el("h2", {}, el("bdi", {}, site.name || site.id))), el("div", { class: "inspector-body" }, siteCard(site)));
+    SX.replace(inspector, el("header", { class: "band" }, el("div", { class: "band-top" }, el("span", { class: "state" }, text("ui", "sites")), el("button", { type: "button", class: "close", "aria-label": text("ui", "close"), onclick: () => SX.emit("nothing") }, "×")), el("h2", {}, el("bdi", {}, site.name[SX.language]))), el("div", { class: "inspector-body" }, siteCard(site)));
     inspector.hidden = false;
   }
 

@@ -26,10 +26,12 @@
     const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
     return part === undefined ? grouped : `${grouped}.${part}`;
   };
-  const format = (value, unit) => {
+  // With a sigma, as many decimals as give it two digits; else by the value's size.
+  const format = (value, unit, sigma) => {
     if (!Number.isFinite(value)) return "–";
     const size = Math.abs(value);
-    const number = thousands(value.toFixed(size < 10 ? 2 : size < 1000 ? 1 : 0));
+    const places = sigma > 0 ? Math.min(3, Math.max(0, 1 - Math.floor(Math.log10(sigma)))) : size < 10 ? 2 : size < 1000 ? 1 : 0;
+    const number = thousands(value.toFixed(places));
     const word = text("unit", unit);
     return !word ? number : unit === "deg" ? `${number}°` : `${number} ${word}`;
   };
@@ -328,7 +330,7 @@
   }
 
   function side() {
-    const rows = data.measurements.map((row) => el("tr", {}, el("td", {}, text("metric", row.metric), row.epoch || row.object ? el("small", {}, el("bdi", {}, [row.epoch.slice(0, 10), row.object].filter(Boolean).join(" · "))) : null), el("td", { class: "number" }, format(row.value, row.unit), row.sigma ? el("small", {}, `± ${format(row.sigma, row.unit)}`) : null)));
+    const rows = data.measurements.map((row) => el("tr", {}, el("td", {}, text("metric", row.metric), row.epoch || row.object ? el("small", {}, el("bdi", {}, [row.epoch.slice(0, 10), row.object].filter(Boolean).join(" · "))) : null), el("td", { class: "number" }, format(row.value, row.unit, row.sigma), row.sigma ? el("small", {}, `± ${format(row.sigma, row.unit, row.sigma)}`) : null)));
     const change = meta.change;
     document.getElementById("side").replaceChildren(
       el("h2", {}, text("scene", "measurements")),
@@ -348,7 +350,7 @@
   function head() {
     const other = language === "zh" ? "en" : "zh";
     document.getElementById("header").replaceChildren(
-      el("div", { class: "title" }, el("h1", {}, el("bdi", {}, meta.name)), el("p", {}, `${text("kind", meta.kind)} · ${text("ui", "as_of")} ${meta.as_of}`)),
+      el("div", { class: "title" }, el("h1", {}, el("bdi", {}, meta.name[language])), el("p", {}, `${text("kind", meta.kind)} · ${text("ui", "as_of")} ${meta.as_of}`)),
       ...(meta.synthetic ? [el("strong", { class: "synthetic", title: text("ui", "synthetic_note") }, "合成数据 / synthetic")] : []),
       el("a", { href: `../../index.html#${language}` }, text("ui", "back_to_map")),
       el("button", { type: "button", id: "language", onclick: () => setLanguage(other) }, text("ui", "switch_language")),
@@ -366,7 +368,7 @@
   function setLanguage(next) {
     language = next;
     document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-    document.title = `${meta.name} - ${text("scene", "title")}`;
+    document.title = `${meta.name[language]} - ${text("scene", "title")}`;
     render();
   }
 

@@ -91,6 +91,8 @@
     SX.shown = shown;
     sortShown();
     syncControls();
+    // What was scrolled to may be gone: a shorter list starts at its top.
+    scroller.scrollTop = 0;
     render(true);
     SX.emit("filter");
   };
