@@ -39,7 +39,7 @@ class RunState:
         path.parent.mkdir(parents=True, exist_ok=True)
         table = table.copy(deep=False)
         table.attrs = {}
-        for column in table.select_dtypes(object).columns:
+        for column in [name for name, dtype in table.dtypes.items() if pd.api.types.is_object_dtype(dtype)]:
             # Columns of mixed types, as spreadsheets have them, are kept as their text.
             table[column] = table[column].map(_as_text)
         table.to_parquet(path)
