@@ -1,9 +1,11 @@
 """Make the sample: layers, scans, their truth, and the project file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from sxrisk.assess.run_folder import output_errors
 from sxrisk.errors import OutputError, ParameterError
 from sxrisk.sample import layer_files, scan_files
 from sxrisk.sample.county import make_county
@@ -65,7 +67,7 @@ def make_sample(
     tell = progress or (lambda _: None)
     root = Path(out)
     written: list[Path] = []
-    try:
+    with output_errors(root, remedy="Make room and start again"), _refused(root):
         root.mkdir(parents=True, exist_ok=True)
         tell("making the county")
         county = make_county(seed)
@@ -80,10 +82,16 @@ def make_sample(
             stations = scan_files.stations_of(county)
         if part in ("layers", "all"):
             written.append(write_project(root / "county.toml", stations))
+    return written
+
+
+@contextmanager
+def _refused(root: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OutputError(
             f"the sample cannot be written: {error.strerror or error}",
             where=root,
             remedy="Choose a folder you may write to",
         ) from error
-    return written

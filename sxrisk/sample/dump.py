@@ -23,6 +23,15 @@ TERRACE_M = 8.0
 STACK_HEIGHT_M = 52.0
 GROWTH_M = 12.0
 STEP_RAD = 0.0029
+# Tripods: metres down the hillside and across it from the middle of the platform, half width of the view, lowest and
+# highest elevation in degrees, and how much wider than usual the beams are set.
+TRIPODS = (
+    (200.0, 80.0, 62.0, -22.0, 34.0, 1.0),  # below the front
+    (60.0, -160.0, 85.0, -22.0, 34.0, 1.0),  # below the lowest toe, looking into its hollow
+    (-45.0, 160.0, 85.0, -22.0, 34.0, 1.0),  # beside the face that grows
+    (-150.0, 0.0, 80.0, -30.0, 20.0, 1.3),  # on the hill behind, looking down on the platform
+    (-6.0, 0.0, 180.0, -40.0, 8.0, 1.9),  # on the platform
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ def _lowest_toe(natural: HeightGrid, ground: HeightGrid) -> tuple[float, float, 
 
 
 def scan_dump(dump: Dump, seed: int, density: float) -> tuple[list[list[StationScan]], dict[str, Any]]:
-    """Scan both epochs from two stations below the dump and one on its platform.
+    """Scan both epochs from stations around the dump and one on its platform.
 
     Parameters
     ----------
@@ -136,13 +145,9 @@ def scan_dump(dump: Dump, seed: int, density: float) -> tuple[list[list[StationS
     truth : dict
     """
     across = np.array([-dump.downslope[1], dump.downslope[0]])
-    places = [
-        dump.centre + 175.0 * dump.downslope + 105.0 * across,
-        dump.centre + 175.0 * dump.downslope - 105.0 * across,
-        dump.centre - 6.0 * dump.downslope,
-    ]
     stations = []
-    for place in places:
+    for down, side, *_ in TRIPODS:
+        place = dump.centre + down * dump.downslope + side * across
         ground = float(dump.before.at(place[:1], place[1:])[0])
         stations.append(np.round(np.array([*place, ground + 1.8]), 3))
     record, move = misregister(np.array([*dump.centre, dump.truth["crest_height_m"] - 20.0]))
@@ -152,17 +157,17 @@ def scan_dump(dump: Dump, seed: int, density: float) -> tuple[list[list[StationS
         bushes = scatter_bushes(random_stream(seed, "dump-bushes"), grid, bare, 160, 1.0 + 0.12 * number)
         scene = Scene(grid, np.zeros(grid.z.shape, dtype=np.bool_), np.zeros((0, 8)), bushes)
         scans = []
-        for index, station in enumerate(stations, start=1):
+        for index, (station, tripod) in enumerate(zip(stations, TRIPODS, strict=True), start=1):
             toward = float(np.degrees(np.arctan2(dump.centre[0] - station[0], dump.centre[1] - station[1])))
-            on_top = index == len(stations)
+            _, _, half, lowest, highest, wider = tripod
             scan = scan_ground(
                 scene,
                 random_stream(seed, f"dump-noise-{number}-{index}"),
                 station,
                 index,
-                azimuth_deg=(0.0, 360.0) if on_top else (toward - 62.0, toward + 62.0),
-                elevation_deg=(-40.0, 8.0) if on_top else (-22.0, 34.0),
-                step_rad=STEP_RAD * (1.9 if on_top else 1.0) / np.sqrt(density),
+                azimuth_deg=(toward - half, toward + half),
+                elevation_deg=(lowest, highest),
+                step_rad=STEP_RAD * wider / np.sqrt(density),
                 reach_m=300.0,
             )
             if number == 1:

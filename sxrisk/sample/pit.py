@@ -28,6 +28,11 @@ PATCH_DIP_M = 30.0
 PATCH_FADE_M = 1.5
 YAW_RAD = np.radians(18.0)
 STEP_RAD = 0.0031
+# Where on the rim the tripods stand, degrees in the pit's own frame: the second and third look into the rockfall's
+# scar, and together they see the foot of every face.
+TRIPODS_DEG = (-15.0, 60.0, 180.0, 240.0, 285.0)
+# Wider than a half circle, so that each sees the rim beside it.
+VIEW_DEG = 115.0
 
 
 @dataclass(frozen=True)
@@ -272,7 +277,7 @@ def scatter_bushes(
 
 
 def scan_pit(pit: Pit, seed: int, density: float) -> tuple[list[list[StationScan]], dict[str, Any]]:
-    """Scan both epochs from three stations on the rim.
+    """Scan both epochs from stations on the rim.
 
     Parameters
     ----------
@@ -296,7 +301,7 @@ def scan_pit(pit: Pit, seed: int, density: float) -> tuple[list[list[StationScan
     puddle = ((u - 48.0) / 7.0) ** 2 + ((v + 32.0) / 4.5) ** 2 < 1.0
     wall = (depth > 0.5) & (pit.before.z > pit.floor_m + 3.0) & (u > -60.0)
     rim = (depth < 0.1) & (np.hypot(u / 1.25, v) < 150.0)
-    stations = [_on_rim(pit, angle) for angle in (-20.0, 125.0, 235.0)]
+    stations = [_on_rim(pit, angle) for angle in TRIPODS_DEG]
     record, move = misregister(np.array([*pit.centre, pit.floor_m + 24.0]))
     epochs = []
     spots = (20.0, -8.0), (-22.0, 30.0)
@@ -317,7 +322,7 @@ def scan_pit(pit: Pit, seed: int, density: float) -> tuple[list[list[StationScan
                 random_stream(seed, f"pit-noise-{number}-{index}"),
                 station,
                 index,
-                azimuth_deg=(toward - 82.0, toward + 82.0),
+                azimuth_deg=(toward - VIEW_DEG, toward + VIEW_DEG),
                 elevation_deg=(-48.0, 14.0),
                 step_rad=STEP_RAD / np.sqrt(density),
                 reach_m=330.0,

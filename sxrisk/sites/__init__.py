@@ -5,6 +5,7 @@ from typing import Any
 __all__ = [
     "SITE_KINDS",
     "SiteResult",
+    "check_parameters",
     "measure_dump",
     "measure_goaf",
     "measure_pit",
@@ -15,6 +16,7 @@ __all__ = [
 _LAZY = {
     "SITE_KINDS": "measure",
     "SiteResult": "result",
+    "check_parameters": "measure",
     "measure_dump": "dump",
     "measure_goaf": "goaf",
     "measure_pit": "pit",

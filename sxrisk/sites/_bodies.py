@@ -30,6 +30,9 @@ RIM_M = 5.0
 # Places hidden from the scanner are spanned if they are no wider; beyond, nobody knows whether anything moved.
 SHADOW_M = 8.0
 UNSEEN_M = 0.8
+# A thick body whose volume is less than this share of its area times its thickness is none: a cylinder that reaches
+# over an edge meets another face, while the surface itself stands where it stood.
+CONFIRMED_SHARE = 0.1
 # Smoothing: a core point votes with the neighbours within this many core spacings.
 REACH = 2.0
 
@@ -138,7 +141,9 @@ def find_bodies(
             for body in bodies
         )
         if outline.area >= min_area_m2 and not known_already:
-            bodies.append(_body(change, chosen, outline, reference, compared, spacing, elapsed))
+            body = _body(change, chosen, outline, reference, compared, spacing, elapsed)
+            if body.kind == "movement" or abs(body.volume_m3) > CONFIRMED_SHARE * body.area_m2 * MASS_THICKNESS_M:
+                bodies.append(body)
     bodies.sort(key=lambda body: -abs(body.volume_m3))
     return [Body(**{**body.__dict__, "body_id": f"B{i}"}) for i, body in enumerate(bodies, start=1)]
 
@@ -155,7 +160,9 @@ def _majority(sign: Floats, pairs: npt.NDArray[Any]) -> Floats:
 def _outline(points: Floats, spacing: float) -> Any:
     from shapely import MultiPoint
 
-    return MultiPoint(points[:, :2]).buffer(REACH * spacing).buffer(-0.5 * REACH * spacing).simplify(0.1 * spacing)
+    # A core point stands for the ground half a spacing around it.
+    joined = MultiPoint(points[:, :2]).buffer(REACH * spacing)
+    return joined.buffer(-(REACH - 0.5) * spacing).simplify(0.1 * spacing)
 
 
 def _body(

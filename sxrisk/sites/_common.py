@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import xarray as xr
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from shapely import LineString, transform
 
@@ -19,11 +21,21 @@ from sxrisk.sites._bodies import Body, find_bodies
 from sxrisk.sites._epochs import Epoch
 from sxrisk.surfaces import Mesh, Section, section
 
-__all__ = ["SCENE_FACES", "Rows", "change_between", "change_fields", "cross_sections", "plan_outline"]
+__all__ = [
+    "SCENE_FACES",
+    "Rows",
+    "change_between",
+    "change_fields",
+    "cross_sections",
+    "plan_outline",
+    "without_islands",
+]
 
 Floats = npt.NDArray[np.float64]
 
 SCENE_FACES = 150_000
+# Pieces of a mesh with a smaller share of its faces are specks that a beam caught between bushes.
+ISLAND_SHARE = 0.001
 
 
 @dataclass
@@ -167,6 +179,19 @@ def change_fields(mesh: Mesh, change: M3C2Result) -> Mesh:
     return mesh.with_fields(
         change_m=carried(change.distance), lod95_m=carried(change.lod95), significant=(votes > 0.5).astype(np.uint8)
     )
+
+
+def without_islands(mesh: Mesh, share: float = ISLAND_SHARE) -> Mesh:
+    """The mesh without its pieces that have less than `share` of all faces, and without loose vertices."""
+    n = len(mesh.vertices)
+    ends = np.column_stack([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]]]).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(ends), dtype=np.int8), (ends[:, 0], ends[:, 1])), shape=(n, n))
+    _, piece = connected_components(graph, directed=False)
+    home = piece[mesh.faces[:, 0]]
+    faces = mesh.faces[np.bincount(home)[home] >= share * len(home)]
+    used, renumbered = np.unique(faces, return_inverse=True)
+    fields = {name: values[used] for name, values in mesh.vertex_fields.items()}
+    return Mesh(mesh.vertices[used], renumbered.reshape(-1, 3).astype(np.int32), crs=mesh.crs, vertex_fields=fields)
 
 
 def cross_sections(surfaces: Mapping[str, Mesh | xr.DataArray], outline: Any) -> list[Section]:

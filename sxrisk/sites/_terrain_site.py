@@ -1,7 +1,7 @@
 """The stages every site under the open sky goes through before its own measures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,22 @@ import xarray as xr
 from shapely import MultiPoint
 
 from sxrisk.change import M3C2Result
+from sxrisk.errors import GeometryError
 from sxrisk.scans import Scan
 from sxrisk.sites._bodies import Body
-from sxrisk.sites._common import SCENE_FACES, Rows, change_between, change_fields, cross_sections, plan_outline
+from sxrisk.sites._common import (
+    SCENE_FACES,
+    Rows,
+    change_between,
+    change_fields,
+    cross_sections,
+    plan_outline,
+    without_islands,
+)
 from sxrisk.sites._epochs import Epoch, as_epochs, prepare, shared_grids
 from sxrisk.sites.result import SiteResult
 from sxrisk.surfaces import Mesh, grid_elevation, simplify, terrain_mesh
-from sxrisk.surfaces.grids import cell_size_m, grid_points
+from sxrisk.surfaces.grids import cell_size_m, grid_points, inside_outline
 
 __all__ = ["TerrainSite", "open_terrain_site"]
 
@@ -26,6 +35,8 @@ CELLS_M = (0.25, 0.5, 1.0, 2.0, 5.0)
 COARSE_M = 10.0
 POINTS_A_CELL = 1.5
 REFERENCE_FACES = 60_000
+# Ground around the outline that a site's grids and scenes show: enough to see what it stands in.
+MARGIN_M = 30.0
 
 
 @dataclass
@@ -87,12 +98,12 @@ class TerrainSite:
         """Mesh, sections and everything measured as the site's result."""
         from sxrisk.findings import measurements_frame
 
-        mesh = simplify(terrain_mesh(self.grids[-1], max_gap_m=4.0 * self.cell_m), SCENE_FACES)
+        mesh = self._scene(self.grids[-1], SCENE_FACES)
         extra: dict[str, Mesh] = {}
         layers: dict[str, xr.DataArray] = {"elevation": self.grids[-1]}
         if self.change is not None:
             mesh = change_fields(mesh, self.change)
-            extra["reference"] = simplify(terrain_mesh(self.grids[0], max_gap_m=4.0 * self.cell_m), REFERENCE_FACES)
+            extra["reference"] = self._scene(self.grids[0], REFERENCE_FACES)
             difference = self.grids[-1] - self.grids[0]
             difference.attrs.update(units="m", vertical_crs=self.grids[0].attrs["vertical_crs"])
             layers["difference"] = difference
@@ -113,6 +124,10 @@ class TerrainSite:
             sections=cross_sections(dict(zip(labels, self.grids, strict=True)), self.outline),
         )
 
+    def _scene(self, grid: xr.DataArray, faces: int) -> Mesh:
+        scene: Mesh = simplify(without_islands(terrain_mesh(grid, max_gap_m=4.0 * self.cell_m)), faces)
+        return scene
+
 
 def open_terrain_site(
     kind: str,
@@ -127,13 +142,23 @@ def open_terrain_site(
     crs: Any,
     vertical_crs: Any,
     min_body_m2: float,
+    margin_m: float = MARGIN_M,
 ) -> TerrainSite:
-    """Clean, register, grid and compare the epochs of a site."""
+    """Clean, register, grid and compare the epochs of a site.
+
+    Registration and comparison see the whole scans, for the ground around a site is what holds the epochs together.
+    Grids, and with them scenes and sections, end ``margin_m`` outside the outline; `parameters` may name another
+    margin.
+    """
     prepared = prepare(as_epochs(epochs, crs, vertical_crs), terrain=True, parameters=parameters)
     scan = prepared[-1].scan
     area = plan_outline(outline, outline_crs, scan.crs)
-    cell = float(parameters.get("cell_m", 0.0)) or _fitting_cell(prepared)
-    grids = shared_grids(prepared, cell)
+    shown = None if area is None else area.buffer(float(parameters.get("margin_m", margin_m)))
+    near = prepared if shown is None else [_crop(epoch, shown, site_id) for epoch in prepared]
+    cell = float(parameters.get("cell_m", 0.0)) or _fitting_cell(near)
+    grids = shared_grids(near, cell)
+    if shown is not None:
+        grids = [grid.where(inside_outline(grid, shown)) for grid in grids]
     rows = Rows(kind, site_id, scan.crs)
     summary: dict[str, Any] = {
         "site_id": site_id,
@@ -155,6 +180,18 @@ def open_terrain_site(
     if area is None:
         area = _hull(grids[-1])
     return TerrainSite(site_id, kind, name, prepared, area, grids, rows, summary, change, bodies)
+
+
+def _crop(epoch: Epoch, shown: Any, site_id: str) -> Epoch:
+    """The epoch with the points in the box around what is shown."""
+    scan = epoch.scan.crop(shown.bounds)
+    if not scan.n_points:
+        raise GeometryError(
+            "no point of the scan lies inside the outline",
+            where=site_id,
+            expected="outline and scan in the same place",
+        )
+    return replace(epoch, scan=scan)
 
 
 def _fitting_cell(epochs: Sequence[Epoch]) -> float:

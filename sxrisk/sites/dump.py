@@ -16,11 +16,12 @@ from sxrisk.sites._common import along_outline, sample_grid
 from sxrisk.sites._terrain_site import TerrainSite, open_terrain_site
 from sxrisk.sites.result import SiteResult
 from sxrisk.surfaces.grids import fill_gaps, inside_outline
-from sxrisk.surfaces.volumes import base_surface, volume_between
+from sxrisk.surfaces.volumes import base_surface, hole_variance, volume_between
 
 __all__ = ["measure_dump"]
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 MIN_BODY_M2 = 25.0
 TOE_STEP_M = 2.0
@@ -37,6 +38,8 @@ UNSEEN_SHARE = 0.03
 HIDDEN_TOE_SIGMA_M = 1.0
 # Growth is looked for up to this far outside the outline, which usually is the older one.
 GROWTH_REACH_M = 40.0
+# By how many cells gaps are moved onto known ground to see how wrong filling is.
+SHIFT = 15
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,13 @@ def measure_dump(
     site = open_terrain_site(
         kind, epochs, site_id=site_id, name=name, outline=outline, outline_crs=outline_crs, parameters=parameters or {},
         change_parameters=change_parameters, crs=crs, vertical_crs=vertical_crs, min_body_m2=MIN_BODY_M2,
+        margin_m=GROWTH_REACH_M,
     )  # fmt: skip
     for grid, epoch in zip(site.grids, site.epochs, strict=True):
         _measure_height(site, grid, epoch.scan.epoch)
-    rasters = {}
-    if site.change is not None:
-        rasters["growth"] = _measure_growth(site)
-    _measure_volume(site)
-    return site.finish(rasters)
+    growth = None if site.change is None else _measure_growth(site)
+    _measure_volume(site, growth)
+    return site.finish({} if growth is None else {"growth": growth})
 
 
 def _measure_height(site: TerrainSite, grid: xr.DataArray, epoch: Any) -> None:
@@ -232,8 +234,12 @@ def _measure_growth(site: TerrainSite) -> xr.DataArray:
     counted = np.isfinite(values)
     volume = float(np.nansum(values) * site.cell_m**2)
     filled = int((counted & ~known).sum())
-    spread = float(np.nanstd(values[counted])) if counted.any() else 0.0
-    sigma = np.hypot(site.common_sigma_m * counted.sum(), 0.5 * spread * np.sqrt(filled)) * site.cell_m**2
+    cell_m2 = site.cell_m**2
+    gap_error_m = _gap_error_m(site.grids[-1] - site.grids[0], counted & ~known, counted & known)
+    sigma = np.sqrt(
+        (site.common_sigma_m * counted.sum() * cell_m2) ** 2
+        + hole_variance(counted & ~known, gap_error_m * cell_m2)
+    )
     domain = inside_outline(difference, site.outline) | large
     unseen = float((domain & ~np.isfinite(difference.values)).sum() / max(int(domain.sum()), 1))
     site.rows.add(
@@ -257,21 +263,42 @@ def _measure_growth(site: TerrainSite) -> xr.DataArray:
     return difference.copy(data=values)
 
 
-def _measure_volume(site: TerrainSite) -> None:
+def _gap_error_m(difference: xr.DataArray, gaps: Mask, known: Mask) -> float:
+    """How wrong filling is: gaps of the same shape are cut where the surface is known, filled, and compared; rms, m."""
+    errors = []
+    for rows, columns in ((SHIFT, 0), (-SHIFT, 0), (0, SHIFT), (0, -SHIFT)):
+        cut = np.roll(gaps, (rows, columns), axis=(0, 1)) & known
+        if cut.any():
+            refilled, _ = fill_gaps(difference.where(~cut), GAP_M)
+            errors.append((refilled.values - difference.values)[cut])
+    told = np.concatenate(errors) if errors else np.zeros(0)
+    told = told[np.isfinite(told)]
+    return float(np.sqrt(np.mean(told**2))) if len(told) else 0.0
+
+
+def _measure_volume(site: TerrainSite, growth: xr.DataArray | None) -> None:
+    """Volume above the ground around the toe, for all epochs above the same: fresh fill on the ring is no ground."""
+    lowest = site.grids[0].copy(data=np.fmin.reduce([grid.values for grid in site.grids]))
+    try:
+        base = base_surface(lowest, site.outline, ring_m=8.0 * site.cell_m)
+    except GeometryError:
+        # The ground around the toe was not scanned: there is no volume, and the summary says so by its absence.
+        return
     for grid, epoch in zip(site.grids, site.epochs, strict=True):
-        try:
-            base = base_surface(grid, site.outline, ring_m=8.0 * site.cell_m)
-        except GeometryError:
-            continue
         heap = volume_between(base, grid, outline=site.outline, max_gap_m=GAP_M, common_sigma_m=site.common_sigma_m)
         # The base was never seen: a tenth of the volume stands for what lies between guess and ground. What was not
         # seen of the heap counts for nothing, and may be as thick as the rest.
         unseen = heap.unknown_m2 * abs(heap.net_m3) / heap.area_m2
+        volume = heap.net_m3
+        if growth is not None and epoch is site.last:
+            # What was heaped up outside the older outline stands on ground that the first epoch saw.
+            outside = ~inside_outline(growth, site.outline)
+            volume += float(np.nansum(growth.values[outside]) * site.cell_m**2)
         site.rows.add(
             "volume",
-            heap.net_m3,
+            volume,
             "m3",
-            sigma=float(np.linalg.norm([heap.sigma_m3, 0.1 * heap.net_m3, unseen])),
+            sigma=float(np.linalg.norm([heap.sigma_m3, 0.1 * volume, unseen])),
             epoch=epoch.scan.epoch,
             method="base_from_toe" if unseen < UNSEEN_SHARE * abs(heap.net_m3) else "base_from_toe_seen_part",
             geometry=site.outline,

@@ -1,6 +1,7 @@
 """One door to the measurement of any kind of site."""
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,7 @@ from sxrisk.sites.pit import measure_pit
 from sxrisk.sites.result import SiteResult
 from sxrisk.sites.tailings import measure_tailings
 
-__all__ = ["SITE_KINDS", "measure_site"]
+__all__ = ["SITE_KINDS", "check_parameters", "measure_site"]
 
 SITE_KINDS: Mapping[str, Callable[..., SiteResult]] = MappingProxyType(
     {
@@ -23,6 +24,43 @@ SITE_KINDS: Mapping[str, Callable[..., SiteResult]] = MappingProxyType(
         "goaf": measure_goaf,
     }
 )
+
+
+_UNDER_THE_SKY = ("cell_m", "margin_m", "object_m", "registered")
+# The movement angle is used by ``reach``, which draws the zone of influence.
+_IN_A_CAVITY = ("dem_height_offset_m", "dem_sigma_m", "movement_angle_deg", "registered")
+
+
+def check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that a kind of site does not know.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``SITE_KINDS``.
+    parameters : mapping
+        By name.
+
+    Raises
+    ------
+    ParameterError
+        Names those that it knows.
+
+    Examples
+    --------
+    >>> check_parameters("open_pit", {"cel_m": 0.5})
+    Traceback (most recent call last):
+    sxrisk.errors.ParameterError: a site of kind open_pit has no parameter 'cel_m'; ... Did you mean 'cell_m'?
+    """
+    known = _IN_A_CAVITY if SITE_KINDS.get(kind) is measure_goaf else _UNDER_THE_SKY
+    for name in parameters:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            raise ParameterError(
+                f"a site of kind {kind} has no parameter {name!r}",
+                expected=", ".join(known),
+                remedy=f"Did you mean {close[0]!r}?" if close else "Take it out",
+            )
 
 
 def measure_site(

@@ -56,7 +56,9 @@ def measure_pit(
     outline_crs : optional
         System of the outline where it is not the scans'.
     parameters : mapping, optional
-        ``cell_m``, ``object_m`` (widest machine or plant, metres), ``registered`` (True: leave positions alone).
+        ``cell_m``, ``object_m`` (widest machine or plant, metres), ``registered`` (True: leave positions alone),
+        ``margin_m`` (ground around the outline that grids and scenes show, metres; they end there, while registration
+        and change see the whole scans).
     change_parameters : mapping, optional
         Keywords of :func:`sxrisk.m3c2`.
     crs, vertical_crs : optional

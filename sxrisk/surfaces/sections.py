@@ -131,6 +131,9 @@ def write_sections_dxf(sections: Sequence[Section], path: str | Path) -> Path:
         top = 0.0
         for cut in sections:
             top -= _draw(space, cut, top) + 10.0 * TEXT_HEIGHT_M
+        # ezdxf would list the classes in the order of a set, which changes from process to process.
+        for name in sorted(drawing.entitydb.dxf_types_in_use()):
+            drawing.classes.add_class(name)
         with whole_file(path) as partial:
             drawing.saveas(partial)
     finally:

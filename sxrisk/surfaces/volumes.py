@@ -124,7 +124,7 @@ def volume_between(
     sigma = np.sqrt(
         (cell_area * cell_sigma_m) ** 2 * int(measured.sum())
         + (cell_area * common_sigma_m * known.size) ** 2
-        + _hole_variance(filled, cell_area * unevenness)
+        + hole_variance(filled, cell_area * unevenness)
     )
     return VolumeChange(
         cut_m3=float(-large[large < 0].sum() * cell_area),
@@ -215,7 +215,21 @@ def _on_union(grid: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
     return grid.reindex(axes, method="nearest", tolerance=cell * 1e-3)
 
 
-def _hole_variance(filled: npt.NDArray[np.bool_], sigma_m3: float) -> float:
+def hole_variance(filled: npt.NDArray[np.bool_], sigma_m3: float) -> float:
+    """Variance of a volume from its filled cells: one error in each hole, so it adds linearly there.
+
+    Parameters
+    ----------
+    filled : ndarray of bool, shape (ny, nx)
+        Cells whose value was carried in from around.
+    sigma_m3 : float
+        1 sigma of one such cell.
+
+    Returns
+    -------
+    float
+        In m6.
+    """
     from scipy.ndimage import label
 
     holes, n_holes = label(filled)

@@ -24,10 +24,10 @@ def layers(sample: Path) -> Path:
     return sample / "sample_data"
 
 
-def test_all_together_stay_under_30_mb(sample: Path) -> None:
+def test_all_together_stay_under_25_mb(sample: Path) -> None:
     files = [p for folder in ("sample_data", "scans") for p in (sample / folder).rglob("*") if p.is_file()]
     assert 30 < len(files) < 80
-    assert sum(path.stat().st_size for path in files) < 30e6
+    assert sum(path.stat().st_size for path in files) < 25e6
 
 
 def test_project_file_names_files_that_are_there(sample: Path) -> None:
@@ -110,7 +110,7 @@ def test_dem_holds_the_sites_and_drains(sample: Path) -> None:
         assert abs(at(pond["starter_dam_toe"]) - pond["starter_dam_toe"][2]) < 4.0
         for stations in (pit["stations"], dump["stations"], pond["stations"]):
             for station in stations:
-                assert abs(at(station) - station[2]) < 12.0
+                assert abs(at(station) - station[2]) < 15.0  # on a rim: the cell's mean lies in the pit
         goaf = truth["goaf-01"]
         assert 70 < at(goaf["centre"]) - goaf["roof_height_m"] < 110
 
