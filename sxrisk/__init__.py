@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sxrisk.products import quick_map, web_map
     from sxrisk.risk import heatmap, risk_grid
     from sxrisk.rules import check_distances, load_catalogue
-    from sxrisk.scans import Scan, read_scan
+    from sxrisk.scans import Scan, read_scan, register
     from sxrisk.surfaces import Mesh, mesh_cavity
 
 __version__ = "0.1.0"
@@ -31,7 +31,7 @@ _ROOMS = {
     "products": ("quick_map", "web_map"),
     "risk": ("heatmap", "risk_grid"),
     "rules": ("check_distances", "load_catalogue"),
-    "scans": ("Scan", "read_scan"),
+    "scans": ("Scan", "read_scan", "register"),
     "surfaces": ("Mesh", "mesh_cavity"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -50,6 +50,7 @@ __all__ = [
     "read_dem",
     "read_layer",
     "read_scan",
+    "register",
     "risk_grid",
     "web_map",
 ]

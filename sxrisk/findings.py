@@ -108,7 +108,7 @@ FINDING_COLUMNS: Mapping[str, str] = {
     "deficit": "how far the limit is broken, positive where broken, in `unit`",
     "uncertainty": "1 sigma of measured, in `unit`",
     "probability": "probability that the limit is broken, 0 to 1",
-    "county": "county of the subject, empty where unknown",
+    "county": "county where the finding lies (its middle), or of the subject where no boundary is given",
     "reasons": "codes, separated by a space, of what weakens or explains the finding",
     "geometry": "shortest line between the two, or the place; EPSG:4490",
 }

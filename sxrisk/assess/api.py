@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ import pandas as pd
 from sxrisk.assess.project import ProjectFile, load_project
 from sxrisk.assess.reporter import Reporter, SilentReporter
 from sxrisk.assess.run import RunResult, StageFolder, run_project
-from sxrisk.assess.stages import load_project_layer, load_project_layers
+from sxrisk.assess.stages import (
+    check_before_work,
+    check_features,
+    join_layers,
+    load_project_layers,
+    open_scans,
+    read_epoch,
+)
 from sxrisk.errors import ParameterError
 
 __all__ = ["InputCheck", "Project"]
@@ -28,12 +36,15 @@ class InputCheck:
         ``layer, kind, rows, used, rejected, crs_source`` per layer.
     scans : DataFrame
         ``site, epoch, file, points, crs`` per scan file, from its header.
+    notices : DataFrame
+        ``layer, rows, what, detail``: why rows are set aside, and what was guessed, repaired or not understood.
     rules : int
         Number of criteria that are loaded.
     """
 
     layers: pd.DataFrame
     scans: pd.DataFrame
+    notices: pd.DataFrame
     rules: int
 
 
@@ -78,8 +89,14 @@ class Project:
         """Name of the assessment in its own language."""
         return self.file.project.title(self.file.project.language)
 
+    @cached_property
+    def _layers(self) -> dict[str, gpd.GeoDataFrame]:
+        return join_layers(self.file, {key: loaded.frame for key, loaded in load_project_layers(self.file)})
+
     def layer(self, key: str) -> gpd.GeoDataFrame:
-        """One layer, checked, in EPSG:4490.
+        """One layer as a run understands it: checked, inside the region, with county, in EPSG:4490.
+
+        All layers are read when the first is asked for.
 
         Raises
         ------
@@ -88,7 +105,7 @@ class Project:
         """
         if key not in self.file.layers:
             raise ParameterError(f"no layer is called {key!r}", expected=f"one of {', '.join(self.file.layers)}")
-        return load_project_layer(key, self.file.layers[key]).frame
+        return self._layers[key].copy()
 
     def scans(self, site: str, epoch: int = 0) -> list[Any]:
         """Scans of a site at one epoch, lazily read.
@@ -109,8 +126,6 @@ class Project:
         ParameterError
             If there is no such site or epoch.
         """
-        from sxrisk.assess.stages import read_epoch
-
         if site not in self.file.sites:
             raise ParameterError(f"no site is called {site!r}", expected=f"one of {', '.join(self.file.sites)}")
         epochs = self.file.sites[site].epochs
@@ -130,26 +145,26 @@ class Project:
         InputError
             At the first file that cannot be used.
         """
-        from sxrisk.assess.stages import read_epoch
-        from sxrisk.rules import load_catalogue
-
-        layers = []
+        rules = check_before_work(self.file)
+        layers, notices, frames = [], [], {}
         for key, loaded in load_project_layers(self.file):
+            for reason, rows in loaded.rejects.groupby("reason", sort=False):
+                notices.append((key, len(rows), reason, f"row {rows['source_row'].iloc[0]}: {rows['detail'].iloc[0]}"))
+            notices += [(key, issue.count, issue.code, issue.detail) for issue in loaded.report.issues]
+            frames[key] = loaded.frame
             used, rejected = len(loaded.frame), len(loaded.rejects)
             origin = ", ".join(sorted(loaded.frame["crs_source"].unique()))
             layers.append((key, loaded.report.kind, used + rejected, used, rejected, origin))
+        check_features(self.file, frames)
         scans = [
             (key, epoch.date.isoformat(), source.path.name, scan.n_points, scan.crs.name if scan.crs else "")
-            for key, site in self.file.sites.items()
-            for epoch in site.epochs
-            for source, scan in zip(epoch.scans, read_epoch(site, epoch), strict=True)
+            for key, epoch, source, scan in open_scans(self.file)
         ]
-        options = self.file.rules
-        catalogue = load_catalogue(options.files, values=options.values, overrides=options.overrides)
         return InputCheck(
             pd.DataFrame(layers, columns=["layer", "kind", "rows", "used", "rejected", "crs_source"]),
             pd.DataFrame(scans, columns=["site", "epoch", "file", "points", "crs"]),
-            len(catalogue.rules),
+            pd.DataFrame(notices, columns=["layer", "rows", "what", "detail"]),
+            rules,
         )
 
     def run(

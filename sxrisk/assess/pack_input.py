@@ -38,10 +38,7 @@ def pack_input(context: RunContext) -> "PackInput":
         grid=state.load("grid"),
         counties=None if context.boundary() is None else state.load_table("counties"),
         sites=load_sites(context),
-        site_names={
-            key: {"zh": site.name_zh or site.name or key, "en": site.name or site.name_zh or key}
-            for key, site in context.project.sites.items()
-        },
+        site_names={key: site.titles(key) for key, site in context.project.sites.items()},
         dem=context.dem(),
         sources=tuple(info.sources),
     )

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 from sxrisk.crs import parse_crs
 from sxrisk.errors import CRSError, Problem, ProjectError
 from sxrisk.findings import Colour
-from sxrisk.layers import KINDS
+from sxrisk.layers import KINDS, kinds_called
 
 __all__ = ["ProjectFile", "load_project"]
 
@@ -31,8 +31,8 @@ def _known_crs(text: str) -> str:
 
 def _known_kind(text: str) -> str:
     if text not in KINDS:
-        close = difflib.get_close_matches(text, KINDS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        close = kinds_called(text) or difflib.get_close_matches(text, KINDS, n=1)
+        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
         raise ValueError(f"unknown kind{hint} Known kinds: {', '.join(sorted(KINDS))}")
     return text
 
@@ -48,7 +48,7 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ProjectInfo(_Section):
@@ -167,6 +167,10 @@ class Site(_Section):
     epochs: Annotated[list[Epoch], Field(min_length=1)]
     change: ChangeOptions | None = None
     parameters: dict[str, float] = {}
+
+    def titles(self, key: str) -> dict[str, str]:
+        """Name in ``zh`` and ``en``; each stands in for the other, and `key` for both."""
+        return {"zh": self.name_zh or self.name or key, "en": self.name or self.name_zh or key}
 
     @model_validator(mode="after")
     def _epochs_in_order(self) -> "Site":
@@ -303,14 +307,16 @@ def _problem(detail: Mapping[str, Any]) -> Problem:
     if kind == "missing":
         return Problem("missing", where, "a value", "Add the key")
     if kind == "value_error":
-        return Problem(f"{_shown(given)}: {context['error']}", where)
+        text = str(context["error"])
+        # Some texts quote the value themselves.
+        return Problem(text if str(given) in text else f"{_shown(given)}: {text}", where)
     if kind == "string_pattern_mismatch":
         return Problem(f"{_shown(given)} is not a usable id", where, "letters, digits, '-', '_' or '.', 64 at most")
     return Problem(f"found {_shown(given)}", where, _expected(kind, detail["msg"]))
 
 
 def _expected(kind: str, message: str) -> str:
-    text = message.removeprefix("Input should be ").removeprefix("a valid ")
+    text = message.removeprefix("Input should be ").removeprefix("a valid ").split(", unable to parse")[0]
     return {"too_short": "at least one entry", "date_from_datetime_parsing": "a date such as 2026-06-30"}.get(
         kind, text
     )

@@ -20,7 +20,7 @@ from sxrisk.assess.reporter import Reporter
 from sxrisk.assess.run_folder import MANIFEST, RunFolder, output_errors
 from sxrisk.assess.stages import STAGES, RunContext
 from sxrisk.assess.state import RunState, file_sha256
-from sxrisk.errors import ParameterError
+from sxrisk.errors import InputError, ParameterError
 from sxrisk.parallel import open_executor
 
 __all__ = ["RunResult", "StageFolder", "run_project"]
@@ -119,15 +119,20 @@ def run_project(
         inputs = describe_inputs(project)
         parameters = project.model_dump(mode="json", exclude={"layers": {"__all__": {"path"}}})
         folder.start(resume=resume)
+        state = RunState(folder.state)
         with output_errors(folder.partial):
-            state = RunState(folder.state)
             state.bind(fingerprint(inputs, {"strict": strict}), resume=resume)
-            timings = _run_stages(folder, project, state, reporter, only, strict, workers)
+            try:
+                timings = _run_stages(folder, project, state, reporter, only, strict, workers)
+            except InputError:
+                # What bad input has led to is of no use: mended input needs a new start.
+                shutil.rmtree(folder.partial)
+                raise
             if only is not None:
                 return StageFolder(folder.partial, only)
             context = RunContext(project, folder.partial, state, reporter)
             manifest = _manifest(context, folder, inputs, _relative_paths(parameters, project), timings)
-            shutil.rmtree(folder.state)
+            folder.drop_state()
             write_manifest(folder.partial / MANIFEST, manifest)
         folder.finish()
     return RunResult(folder.out, manifest)

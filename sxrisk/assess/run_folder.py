@@ -1,6 +1,7 @@
 """The run folder: built beside the last good result, swapped in when it is whole."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,12 @@ MANIFEST = "run.json"
 """Written last: a partial folder that has it is whole."""
 
 _STATE = ".state"
+_DROPPED = ".state.dropped"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+# GDAL and the error of another process bring no number.
+_FULL_WORDS = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
 _NEARLY_FULL_BYTES = 1 << 20
+_RESUME = "Make room and start again with --resume; the last good result is untouched"
 
 
 class RunFolder:
@@ -37,6 +42,7 @@ class RunFolder:
         self.partial = self.out.with_name(self.out.name + ".partial")
         self.previous = self.out.with_name(self.out.name + ".previous")
         self.state = self.partial / _STATE
+        self._dropped = self.partial / _DROPPED
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -72,21 +78,29 @@ class RunFolder:
         Raises
         ------
         InputError
-            If `out` exists and holds something that no run made.
+            If one of the three folders holds something that no run made.
         OutputError
             If it cannot be made.
         """
-        if _holds_something(self.out) and not (self.out / MANIFEST).is_file():
-            raise InputError(
-                "the folder holds files that no run of sxrisk made",
-                where=self.out,
-                expected=f"a new folder, or one with {MANIFEST}",
-                remedy="Give another --out",
-            )
+        for place in (self.out, self.partial, self.previous):
+            if _holds_something(place) and not _is_ours(place):
+                raise InputError(
+                    "the folder holds files that no run of sxrisk made",
+                    where=place,
+                    expected=f"a new folder, or one with {MANIFEST}",
+                    remedy="Give another --out",
+                )
         with output_errors(self.partial):
             if not resume and self.partial.exists():
                 shutil.rmtree(self.partial)
+            if self._dropped.exists():
+                shutil.rmtree(self._dropped)
             self.state.mkdir(parents=True, exist_ok=True)
+
+    def drop_state(self) -> None:
+        """Remove what the stages handed on; a kill on the way leaves a folder that starts anew, never half a state."""
+        self.state.rename(self._dropped)
+        shutil.rmtree(self._dropped)
 
     def finish(self) -> None:
         """Swap the whole partial folder in.
@@ -112,7 +126,7 @@ class RunFolder:
 
 
 @contextmanager
-def output_errors(folder: Path) -> Iterator[None]:
+def output_errors(folder: Path, *, remedy: str = _RESUME) -> Iterator[None]:
     """Turn the ways in which writing can fail into one clear :class:`OutputError`.
 
     Libraries report a full disk each in its own words, so the free space of the disk itself is asked as well.
@@ -121,32 +135,50 @@ def output_errors(folder: Path) -> Iterator[None]:
     ----------
     folder : Path
         Where is being written.
+    remedy : str
+        What to do about a full disk.
     """
     try:
         yield
-    except (InputError, OutputError):
+    except InputError:
         raise
     except Exception as error:
-        code = getattr(error, "errno", None)
-        if code in _NO_SPACE or _is_full(folder):
-            raise OutputError(
-                "the disk is full",
-                where=folder,
-                remedy="Make room and start again with --resume; the last good result is untouched",
-            ) from error
+        if _says_full(error) or _is_full(folder):
+            raise OutputError("the disk is full", where=folder, remedy=remedy) from error
+        if isinstance(error, OutputError):
+            raise
         if isinstance(error, PermissionError):
             raise OutputError(
                 f"not allowed to write ({error.filename or folder})",
                 where=folder,
                 remedy="Close the program that holds the file, or give another --out",
             ) from error
-        if code == errno.EROFS:
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            raise OutputError(
+                f"a file stands where a folder is needed ({error.filename})", where=folder, remedy="Give another --out"
+            ) from error
+        if getattr(error, "errno", None) == errno.EROFS:
             raise OutputError("the disk is read-only", where=folder, remedy="Give another --out") from error
         raise
 
 
 def _holds_something(path: Path) -> bool:
     return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _is_ours(folder: Path) -> bool:
+    return any((folder / mark).exists() for mark in (MANIFEST, _STATE, _DROPPED))
+
+
+def _says_full(error: BaseException) -> bool:
+    """Whether the error, or one that caused it, tells of a full disk: by number, or in a library's words."""
+    while True:
+        text = str(error)
+        if getattr(error, "errno", None) in _NO_SPACE or any(words in text for words in _FULL_WORDS):
+            return True
+        if error.__cause__ is None:
+            return False
+        error = error.__cause__
 
 
 def _is_full(folder: Path) -> bool:

@@ -1,6 +1,6 @@
 """The stages of the main job, in order. Each reads from the state, calls one floor of the house, and writes back."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,9 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
-from sxrisk.assess.project import DemSource, Epoch, LayerSource, ProjectFile, Site
+from sxrisk.assess.identity import distinct_ids, row_of_feature
+from sxrisk.assess.place import in_place
+from sxrisk.assess.project import DemSource, Epoch, LayerSource, ProjectFile, ScanSource, Site
 from sxrisk.assess.reporter import Reporter
 from sxrisk.assess.state import RunState
 from sxrisk.errors import InputError
@@ -23,9 +25,14 @@ __all__ = [
     "RunContext",
     "Stage",
     "all_measurements",
+    "check_before_work",
+    "check_features",
+    "join_layers",
+    "load_project_catalogue",
     "load_project_layer",
     "load_project_layers",
     "load_sites",
+    "open_scans",
     "read_epoch",
 ]
 
@@ -56,10 +63,7 @@ class RunContext:
 
     def catalogue(self) -> Any:
         """The criteria with the project's values and overrides."""
-        from sxrisk.rules import load_catalogue
-
-        options = self.project.rules
-        return load_catalogue(options.files, values=options.values, overrides=options.overrides)
+        return load_project_catalogue(self.project)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,71 @@ class Stage:
 
     name: str
     run: Callable[[RunContext], None]
+
+
+def load_project_catalogue(project: ProjectFile) -> Any:
+    """The criteria with the project's values and overrides."""
+    from sxrisk.rules import load_catalogue
+
+    options = project.rules
+    with in_place(project.path.name):
+        return load_catalogue(options.files, values=options.values, overrides=options.overrides)
+
+
+def check_before_work(project: ProjectFile) -> int:
+    """Refuse at once what would else stop the run after hours: criteria, elevation model, scans' headers.
+
+    Returns
+    -------
+    int
+        Number of criteria.
+
+    Raises
+    ------
+    InputError
+        At the first that cannot be used.
+    """
+    from sxrisk.sites import check_parameters
+
+    catalogue = load_project_catalogue(project)
+    _read_dem(project.dem)
+    for key, site in project.sites.items():
+        with in_place(f"{project.path.name}: sites.{key}.parameters"):
+            check_parameters(site.kind, site.parameters)
+    for _ in open_scans(project):
+        pass
+    return len(catalogue.rules)
+
+
+def open_scans(project: ProjectFile) -> Iterator[tuple[str, Epoch, ScanSource, Any]]:
+    """Site, epoch and source of every scan of the project, and the scan with its header read."""
+    for key, site in project.sites.items():
+        for epoch in site.epochs:
+            with in_place(f"sites.{key}"):
+                scans = read_epoch(site, epoch)
+            yield from ((key, epoch, source, scan) for source, scan in zip(epoch.scans, scans, strict=True))
+
+
+def check_features(project: ProjectFile, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
+    """Refuse a site whose outline is no feature of its layer.
+
+    Raises
+    ------
+    InputError
+        Names the site and features that there are.
+    """
+    for key, site in project.sites.items():
+        if site.layer is None:
+            continue
+        ids = layers[site.layer]["id"]
+        if not (ids == site.feature).any():
+            shown = ", ".join(ids.head(8)) + (", ..." if len(ids) > 8 else "")
+            raise InputError(
+                f"layer {site.layer!r} has no feature with the id {site.feature!r}",
+                where=f"{project.path.name}: sites.{key}.feature",
+                expected=f"one of {shown}" if len(ids) > 1 else shown,
+                remedy="Give the id of the site's outline",
+            )
 
 
 def load_project_layer(key: str, source: LayerSource, region: Any = None) -> Any:
@@ -89,21 +158,22 @@ def load_project_layer(key: str, source: LayerSource, region: Any = None) -> Any
     """
     from sxrisk.layers import load_layer
 
-    return load_layer(
-        source.path,
-        kind=source.kind,
-        name=key,
-        crs=source.crs,
-        position_sigma_m=source.position_sigma_m,
-        columns=source.columns,
-        where=source.where,
-        values=source.values,
-        layer=source.layer,
-        encoding=source.encoding,
-        x=source.x,
-        y=source.y,
-        region=region,
-    )
+    with in_place(f"layers.{key}"):
+        return load_layer(
+            source.path,
+            kind=source.kind,
+            name=key,
+            crs=source.crs,
+            position_sigma_m=source.position_sigma_m,
+            columns=source.columns,
+            where=source.where,
+            values=source.values,
+            layer=source.layer,
+            encoding=source.encoding,
+            x=source.x,
+            y=source.y,
+            region=region,
+        )
 
 
 def load_project_layers(project: ProjectFile) -> Iterator[tuple[str, Any]]:
@@ -116,9 +186,21 @@ def load_project_layers(project: ProjectFile) -> Iterator[tuple[str, Any]]:
         yield key, load_project_layer(key, source, None if key == boundary else outline)
 
 
-def _read_layers(context: RunContext) -> None:
-    from sxrisk.layers import assign_county, write_layers_gpkg
+def join_layers(project: ProjectFile, frames: Mapping[str, gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFrame]:
+    """The project's layers as one inventory: ids that hold across layers, and the county of each feature."""
+    from sxrisk.layers import assign_county
 
+    joined = distinct_ids(frames)
+    boundary = project.region.boundary
+    if boundary is None:
+        return joined
+    return {key: frame if key == boundary else assign_county(frame, joined[boundary]) for key, frame in joined.items()}
+
+
+def _read_layers(context: RunContext) -> None:
+    from sxrisk.layers import write_layers_gpkg
+
+    check_before_work(context.project)
     sources = context.project.layers
     loaded = {}
     for number, (key, layer) in enumerate(load_project_layers(context.project), start=1):
@@ -133,11 +215,8 @@ def _read_layers(context: RunContext) -> None:
                 remedy="Mend them, or run without --strict to set them aside",
             )
     frames = {key: layer.frame for key, layer in loaded.items()}
-    boundary = context.project.region.boundary
-    if boundary is not None:
-        frames = {
-            key: frame if key == boundary else assign_county(frame, frames[boundary]) for key, frame in frames.items()
-        }
+    check_features(context.project, frames)
+    frames = join_layers(context.project, frames)
     context.state.subfolder("layers")
     for key, frame in frames.items():
         context.state.save(f"layers/{key}", frame)
@@ -154,7 +233,9 @@ class _SiteTask:
     """What a worker needs to measure one site; small enough to send to another machine."""
 
     key: str
+    name: str
     site: Site
+    subject_id: str
     outline: Any
     dem: DemSource | None
     state: Path
@@ -164,30 +245,24 @@ class _SiteTask:
 def _measure_sites(context: RunContext) -> None:
     sites = context.project.sites
     state = context.state.subfolder("sites")
-    tasks = [
-        _SiteTask(
-            key, site, _outline(context, key, site), context.project.dem, state / key, context.folder / "sites" / key
-        )
-        for key, site in sites.items()
-    ]
+    language = context.project.project.language
+    tasks = []
+    for key, site in sites.items():
+        subject_id, outline = _feature(context, key, site)
+        name = site.titles(key)[language]
+        artefacts = context.folder / "sites" / key
+        tasks.append(_SiteTask(key, name, site, subject_id, outline, context.project.dem, state / key, artefacts))
     context.reporter.progress(0, len(tasks), ", ".join(sites))
     for number, key in enumerate(ordered_map(_measure_one, tasks, executor=context.executor), start=1):
         context.reporter.progress(number, len(tasks), key)
 
 
-def _outline(context: RunContext, key: str, site: Site) -> Any:
-    """Outline of the site in EPSG:4490, if the project says which feature it is."""
-    if site.layer is None:
-        return None
-    frame = context.state.load(f"layers/{site.layer}")
-    outline = frame.loc[frame["id"] == site.feature, "geometry"]
-    if outline.empty:
-        raise InputError(
-            f"layer {site.layer!r} has no feature with the id {site.feature!r}",
-            where=f"{context.project.path.name}: sites.{key}.feature",
-            expected=f"one of {', '.join(frame['id'].head(8))}, ...",
-        )
-    return outline.iloc[0]
+def _feature(context: RunContext, key: str, site: Site) -> tuple[str, Any]:
+    """Id and outline (EPSG:4490) of the feature that the site is, or its own key and None."""
+    if site.layer is None or site.feature is None:
+        return key, None
+    row = row_of_feature(context.state.load(f"layers/{site.layer}"), site.layer, site.feature).iloc[0]
+    return row["id"], row["geometry"]
 
 
 def _measure_one(task: _SiteTask) -> str:
@@ -195,19 +270,20 @@ def _measure_one(task: _SiteTask) -> str:
     from sxrisk.sites import measure_site
 
     site = task.site
-    result = measure_site(
-        site.kind,
-        [read_epoch(site, epoch) for epoch in site.epochs],
-        site_id=site.feature or task.key,
-        name=site.name_zh or site.name or task.key,
-        outline=task.outline,
-        outline_crs=GEOGRAPHIC_CRS,
-        parameters=site.parameters,
-        change_parameters=None if site.change is None else site.change.model_dump(),
-        crs=site.crs,
-        vertical_crs=site.vertical_crs,
-        dem=_read_dem(task.dem),
-    )
+    with in_place(f"sites.{task.key}"):
+        result = measure_site(
+            site.kind,
+            [read_epoch(site, epoch) for epoch in site.epochs],
+            site_id=task.subject_id,
+            name=task.name,
+            outline=task.outline,
+            outline_crs=GEOGRAPHIC_CRS,
+            parameters=site.parameters,
+            change_parameters=None if site.change is None else site.change.model_dump(),
+            crs=site.crs,
+            vertical_crs=site.vertical_crs,
+            dem=_read_dem(task.dem),
+        )
     result.save(task.state)
     result.write_artefacts(task.artefacts)
     return task.key
@@ -216,7 +292,10 @@ def _measure_one(task: _SiteTask) -> str:
 def _read_dem(source: DemSource | None) -> xr.DataArray | None:
     from sxrisk.layers import read_dem
 
-    return None if source is None else read_dem(source.path, crs=source.crs, vertical_crs=source.vertical_crs)
+    if source is None:
+        return None
+    with in_place("dem"):
+        return read_dem(source.path, crs=source.crs, vertical_crs=source.vertical_crs)
 
 
 def read_epoch(site: Site, epoch: Epoch) -> list[Any]:
@@ -265,10 +344,22 @@ def _reach(context: RunContext) -> None:
         )
     context.reporter.progress(1, 2, "goaf influence zones")
     if len(goafs):
-        angle_deg = catalogue.given("GOAF-ZONE").get("movement_angle_deg")
         # Without an angle the zone is measured as missing, with the reason, and the rule says that it was not applied.
-        parts.append(reach.goaf_influence(goafs, {} if angle_deg is None else angle_deg))
+        parts.append(reach.goaf_influence(goafs, _movement_angles_deg(context.project, goafs["id"])))
     context.state.save("reach", _joined(parts))
+
+
+def _movement_angles_deg(project: ProjectFile, goafs: Iterable[str]) -> dict[str, float]:
+    """Movement angle by goaf: of its own site, else the one given for all."""
+    name = "movement_angle_deg"
+    given = dict(project.rules.values).get("GOAF-ZONE", {})
+    angles = {goaf: given[name] for goaf in goafs if name in given}
+    sites = [site for site in project.sites.values() if site.feature and name in site.parameters]
+    # The id of a feature begins with its layer's where another layer has the same.
+    own = {
+        label: site.parameters[name] for site in sites for label in (str(site.feature), f"{site.layer}/{site.feature}")
+    }
+    return {**angles, **own}
 
 
 def _of_kind(frames: Iterable[gpd.GeoDataFrame], *kinds: str) -> gpd.GeoDataFrame:
@@ -287,12 +378,16 @@ def all_measurements(context: RunContext) -> gpd.GeoDataFrame:
 
 
 def _apply_rules(context: RunContext) -> None:
+    from sxrisk.layers import assign_county
     from sxrisk.rules import apply_rules
 
     outcome = apply_rules(
         context.catalogue(), context.layers(), all_measurements(context), as_of=context.project.project.as_of
     )
-    context.state.save("findings", outcome.findings)
+    boundary = context.boundary()
+    # The county where the finding lies: a pipeline crosses many, its own one says little.
+    findings = outcome.findings if boundary is None else assign_county(outcome.findings, boundary)
+    context.state.save("findings", findings)
     context.state.save("not_applied", outcome.not_applied)
 
 
@@ -305,13 +400,14 @@ def _map_region(context: RunContext) -> None:
     context.reporter.progress(0, 3, "heatmap")
     if len(findings):
         (context.folder / "region").mkdir(exist_ok=True)
-        density = risk.heatmap(
-            findings,
-            weight=findings["colour"].map(region.heatmap.weights).to_numpy(),
-            bandwidth_m=region.heatmap.bandwidth_m,
-            cell_m=region.heatmap.cell_m,
-            boundary=boundary,
-        )
+        with in_place(f"{context.project.path.name}: region.heatmap"):
+            density = risk.heatmap(
+                findings,
+                weight=findings["colour"].map(region.heatmap.weights).to_numpy(),
+                bandwidth_m=region.heatmap.bandwidth_m,
+                cell_m=region.heatmap.cell_m,
+                boundary=boundary,
+            )
         risk.write_heatmap(context.folder / HEATMAP, density)
     context.reporter.progress(1, 3, "four-colour grid")
     context.state.save("grid", risk.risk_grid(findings, cell_m=region.grid.cell_m, boundary=boundary))

@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from sxrisk.cli.chatter import own_words_only
 from sxrisk.cli.text import say
 from sxrisk.errors import SxriskError
 
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from sxrisk.cli.app import app
 
     try:
-        app(typed)
+        with own_words_only():
+            app(typed)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
         if code == INTERRUPTED:

@@ -41,8 +41,9 @@ def _rows(reports: dict[str, Any]) -> str:
 
 
 def check_tables(check: InputCheck) -> list[Table]:
-    """Layers and scans as tables."""
-    return [_table(say("table.layers"), check.layers), _table(say("table.scans"), check.scans)]
+    """Layers, what is to be told about them, and scans as tables."""
+    named = {"layers": check.layers, "notices": check.notices, "scans": check.scans}
+    return [_table(say(f"table.{name}"), frame) for name, frame in named.items() if len(frame)]
 
 
 def _table(title: str, frame: pd.DataFrame) -> Table:

@@ -48,6 +48,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "resumed": ("done before", "此前已完成"),
     "expected": ("about {time} left", "约剩 {time}"),
     "error": ("Error", "错误"),
+    "warning": ("Note", "提示"),
     "internal": (
         "Internal error: {error}. This is our fault, not your input's. Please report it with the output of --debug.",
         "内部错误：{error}。这是程序的问题，不是输入的问题。请附上 --debug 的输出反馈给我们。",
@@ -84,6 +85,9 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "colour.blue": ("blue", "蓝"),
     "valid": ("The project is valid: {rules} criteria.", "项目有效：共 {rules} 条判据。"),
     "table.layers": ("Layers", "图层"),
+    "table.notices": ("Set aside, guessed, repaired or not understood", "退回、推断、修复或未能识别"),
+    "column.what": ("what", "说明"),
+    "column.detail": ("detail", "详情"),
     "table.scans": ("Scans", "扫描"),
     "column.layer": ("layer", "图层"),
     "column.kind": ("kind", "类别"),

@@ -62,11 +62,12 @@ def test_second_run_into_one_folder_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_foreign_folder_is_never_replaced(tmp_path: Path) -> None:
-    out = tmp_path / "thesis"
+@pytest.mark.parametrize("name", ["thesis", "thesis.partial", "thesis.previous"])
+def test_foreign_folder_is_never_replaced(tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
     out.mkdir()
     (out / "chapter1.docx").write_text("mine")
-    folder = RunFolder(out)
+    folder = RunFolder(tmp_path / "thesis")
     with folder.locked(), pytest.raises(InputError, match=r"no run of sxrisk made; expected .*run\.json"):
         folder.start(resume=False)
     assert (out / "chapter1.docx").read_text() == "mine"
