@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
-from sxrisk.crs import GEOD, GEOGRAPHIC_EPSG
+from sxrisk.crs import GEOD, GEOGRAPHIC_EPSG, PlanTransform, plan_transform
 from sxrisk.errors import CRSError, GeometryError, ParameterError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class FlowField:
     Raises
     ------
     CRSError
-        If the model has no CRS.
+        If the model has no CRS, or one whose place on the earth is not known (legacy datum, local grid).
     GeometryError
         If its grid is rotated or too small.
 
@@ -108,11 +108,9 @@ class FlowField:
         self.crs = CRS.from_user_input(dem.rio.crs)
         self._dem = dem
         self._x0, self._y0, self._sx, self._sy = transform.c, transform.f, transform.a, transform.e
+        self._from_lonlat: PlanTransform = plan_transform(GEOGRAPHIC_EPSG, self.crs)
+        self._to_lonlat: PlanTransform = plan_transform(self.crs, GEOGRAPHIC_EPSG)
         self._unit = 1.0 if self.crs.is_geographic else self.crs.axis_info[0].unit_conversion_factor
-
-    @cached_property
-    def _from_lonlat(self) -> Transformer:
-        return Transformer.from_crs(GEOGRAPHIC_EPSG, self.crs, always_xy=True)
 
     def cell_size_m(self, lat: float) -> tuple[float, float]:
         """Width and height of a cell in metres at a latitude (degrees)."""
@@ -169,7 +167,7 @@ class FlowField:
         cells = follow(filled, out, order, start, dx, dy, wanted)
         x = self._x0 + (cells % width + left + 0.5) * self._sx
         y = self._y0 + (cells // width + top + 0.5) * self._sy
-        lon_path, lat_path = self._from_lonlat.transform(_running_mean(x), _running_mean(y), direction="INVERSE")
+        lon_path, lat_path = self._to_lonlat(_running_mean(x), _running_mean(y))
         lon_path[0], lat_path[0] = lon, lat
         steps = GEOD.inv(lon_path[:-1], lat_path[:-1], lon_path[1:], lat_path[1:])[2]
         distance = np.concatenate([[0.0], np.cumsum(steps)])
@@ -183,7 +181,7 @@ class FlowField:
         return values if nodata is None else np.where(values == nodata, np.nan, values)
 
     def _cells(self, lon: Array, lat: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        x, y = self._from_lonlat.transform(lon, lat)
+        x, y = self._from_lonlat(lon, lat)
         column, row = np.floor((x - self._x0) / self._sx), np.floor((y - self._y0) / self._sy)
         bad = ~(np.isfinite(row) & np.isfinite(column))
         return np.where(bad, -1, row).astype(np.int64), np.where(bad, -1, column).astype(np.int64)

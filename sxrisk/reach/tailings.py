@@ -80,6 +80,10 @@ def tailings_reach(
         If a length is not above 0.
     MissingFieldError
         If `objects` lacks `id` or `kind`.
+    CRSError
+        If the CRS of `dem` is unknown or cannot be placed on the earth.
+    GeometryError
+        If a `starter_dam_toe` is no WKT, or the grid of `dem` is rotated or too small.
     """
     for name, value in (
         ("corridor_half_width_m", corridor_half_width_m),
@@ -117,7 +121,7 @@ class _Objects:
         self.id = frame["id"].astype("str").to_numpy(dtype=object)
         self.kind = frame["kind"].astype("str").to_numpy(dtype=object)
         sigma = frame["position_sigma_m"] if "position_sigma_m" in frame.columns else pd.Series(0.0, index=frame.index)
-        self.sigma = sigma.astype("float64").fillna(0.0).to_numpy()
+        self.sigma = np.asarray(sigma.astype("float64").fillna(0.0), dtype=np.float64)
 
     def near(self, place: shapely.Geometry, radius_m: float) -> NDArray[np.intp]:
         west, south, east, north = shapely.bounds(place)
@@ -160,8 +164,8 @@ def _straight(pond_id: str, toe: _Toe, field: FlowField, objects: _Objects, leng
     start = shapely.Point(toe.lon, toe.lat)
     height = float(field.height(np.array([toe.lon]), np.array([toe.lat]))[0])
     rows = [measurement("tailings_pond", pond_id, "toe_elevation", height, "m", method=toe.method, geometry=start)]
-    reach = length_m + _margin(toe.sigma_m, objects)
-    near = objects.near(start, reach)
+    reach = _lengths(length_m, toe.sigma_m, objects.sigma)
+    near = objects.near(start, float(reach.max(initial=0.0)))
     if len(near) == 0:
         return rows
     to_metric = local_metric(toe.lon, toe.lat)
@@ -169,7 +173,7 @@ def _straight(pond_id: str, toe: _Toe, field: FlowField, objects: _Objects, leng
     ends = shapely.get_coordinates(shapely.shortest_line(shapely.Point(0.0, 0.0), planar)).reshape(-1, 2, 2)[:, 1]
     lon, lat = to_metric.transform(ends[:, 0], ends[:, 1], direction="INVERSE")
     distance = geodesic_distance_m(toe.lon, toe.lat, lon, lat)
-    for k in np.flatnonzero(distance <= reach):
+    for k in np.flatnonzero(distance <= reach[near]):
         line = shapely.LineString([(toe.lon, toe.lat), (lon[k], lat[k])]) if distance[k] > 0 else start
         rows.append(
             measurement(
@@ -201,18 +205,24 @@ def _along(
     if cell > max_cell_m * _CELL_TOLERANCE:
         return [measurement("tailings_pond", pond_id, "flow_path_length", np.nan, "m", method="cell_too_coarse")]
     sigma = float(np.hypot(toe.sigma_m, cell / 2.0))
-    path = field.trace_downstream(toe.lon, toe.lat, length_m + _margin(sigma, objects))
+    to_metric = local_metric(toe.lon, toe.lat)
+    reach = _lengths(length_m, sigma, objects.sigma)
+    # No path to an object is shorter than the straight line, but for the corridor: farther ones need no longer path.
+    around = objects.near(shapely.Point(toe.lon, toe.lat), float(reach.max(initial=0.0)) + half_width_m)
+    straight = shapely.distance(shapely.Point(0.0, 0.0), _planar(objects.geometry[around], to_metric))
+    around = around[straight <= reach[around] + half_width_m]
+    longest = reach[around].max(initial=float(_lengths(length_m, sigma, np.zeros(1))[0]))
+    path = field.trace_downstream(toe.lon, toe.lat, float(longest))
     whole = path.part(path.length_m)
     method = f"least_deviation,{toe.method}" + (",left_dem" if path.left_dem else "")
     rows = [
         measurement("tailings_pond", pond_id, "flow_path_length", path.length_m, "m", method=method, geometry=whole)
     ]
     near = objects.near(whole, half_width_m)
-    to_metric = local_metric(toe.lon, toe.lat)
     planar = _planar(objects.geometry[near], to_metric)
     for k, shape in zip(near, planar, strict=True):
         arrival = _arrival(path, shape, half_width_m, to_metric)
-        if arrival is not None:
+        if arrival is not None and arrival <= reach[k]:
             rows.append(
                 measurement(
                     "tailings_pond",
@@ -248,9 +258,9 @@ def _arrival(path: FlowPath, shape: shapely.Geometry, half_width_m: float, to_me
     return float(fine[int(np.argmax(gap(fine) <= half_width_m))])
 
 
-def _margin(sigma_m: float, objects: _Objects) -> float:
-    """Beyond the asked length two sigmas are looked at, so that what is too close to call is seen."""
-    return 2.0 * float(np.hypot(sigma_m, min(objects.sigma.max(initial=0.0), 100.0)))
+def _lengths(length_m: float, sigma_m: float, object_sigma_m: Array) -> Array:
+    """Beyond the asked length two sigmas of each object are looked at, so that what is too close to call is seen."""
+    return np.asarray(length_m + 2.0 * np.hypot(sigma_m, object_sigma_m), dtype=np.float64)
 
 
 def _planar(geometries: NDArray[Any], to_metric: Any) -> NDArray[Any]:

@@ -7,11 +7,11 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.crs import ProjectedCRS
 from pyproj.crs.coordinate_operation import AlbersEqualAreaConversion, LambertAzimuthalEqualAreaConversion
 
-from sxrisk.crs import GEOGRAPHIC_EPSG, to_geographic
+from sxrisk.crs import GEOGRAPHIC_EPSG, move_geometries, to_geographic
 
 __all__ = ["equal_area_crs", "from_ground", "geographic_points", "to_ground"]
 
@@ -60,16 +60,9 @@ def geographic_points(frame: gpd.GeoDataFrame) -> tuple[Array, Array]:
 
 def to_ground(geometries: NDArray[Any], crs: CRS) -> NDArray[Any]:
     """Geometries from EPSG:4490 to `crs`."""
-    return _moved(geometries, Transformer.from_crs(GEOGRAPHIC_EPSG, crs, always_xy=True))
+    return np.asarray(move_geometries(geometries, GEOGRAPHIC_EPSG, crs), dtype=object)
 
 
 def from_ground(geometries: NDArray[Any], crs: CRS) -> NDArray[Any]:
     """Geometries from `crs` to EPSG:4490."""
-    return _moved(geometries, Transformer.from_crs(crs, GEOGRAPHIC_EPSG, always_xy=True))
-
-
-def _moved(geometries: NDArray[Any], transformer: Transformer) -> NDArray[Any]:
-    def move(xy: Array) -> Array:
-        return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
-
-    return np.asarray(shapely.transform(shapely.force_2d(geometries), move), dtype=object)
+    return np.asarray(move_geometries(geometries, crs, GEOGRAPHIC_EPSG), dtype=object)

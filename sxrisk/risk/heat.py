@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
-from sxrisk.crs import GEOGRAPHIC_EPSG, to_geographic
+from sxrisk.crs import GEOGRAPHIC_EPSG, plan_transform, to_geographic
 from sxrisk.errors import CRSError, GeometryError, MissingFieldError, OutputError, ParameterError
 from sxrisk.risk._ground import equal_area_crs, geographic_points, to_ground
 from sxrisk.risk._kernel import CUT, Grid, gaussian_sum, mass_inside
+from sxrisk.rules.places import refuse_rows, without_finite_place, without_place_in_china
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,23 +58,25 @@ def heatmap(
         reaches in. Default: the whole support, 8 bandwidths beyond the outermost points.
     boundary : GeoDataFrame, optional
         Areas outside of which nothing is drawn (NaN). Points outside are left out and counted; each weight is divided
-        by its kernel's mass inside, so that the total is kept.
+        by its kernel's mass inside, so that the total is kept. With `bounds` too, this is a window of the whole map:
+        the mass is that inside the whole boundary.
 
     Returns
     -------
     xarray.DataArray of shape (n_y, n_x)
         Weight per square kilometre, dims y (descending) and x in metres, equal-area CRS attached. Over its whole
-        support, or inside a boundary, values times cell area sum to the total weight to 1e-6. Attributes: units,
-        crs_name, bandwidth_m, cell_m, total_weight, rows_left_out, sources_outside.
+        support, or inside the whole boundary, values times cell area sum to the total weight to 1e-6. Attributes:
+        units, crs_name, bandwidth_m, cell_m, total_weight, rows_left_out, sources_outside.
 
     Raises
     ------
     ParameterError
-        If a cell is larger than half the bandwidth, or a parameter is out of range.
+        If a cell is larger than half the bandwidth, a weight is text or negative, or a parameter is out of range.
     CRSError
-        If the CRS of `points` is unknown.
+        If the CRS of `points` or `boundary` is unknown.
     GeometryError
-        If no row can be used and neither bounds nor boundary say what to draw; with them the map is empty.
+        If a point or the boundary lies outside China, as with swapped coordinates; or if no row can be used and neither
+        bounds nor boundary say what to draw; with them the map is empty.
     MissingFieldError
         If the column `weight` does not exist.
 
@@ -96,11 +100,7 @@ def heatmap(
     usable = np.isfinite(lon) & np.isfinite(lat) & np.isfinite(weights)
     left_out = int((~usable).sum())
     lon, lat, weights = lon[usable], lat[usable], weights[usable]
-    areas = (
-        None
-        if boundary is None
-        else shapely.union_all(np.asarray(to_geographic(boundary).geometry.array, dtype=object))
-    )
+    areas = None if boundary is None else _areas(boundary)
     outside = 0
     if areas is not None:
         within = shapely.intersects_xy(areas, lon, lat)
@@ -110,16 +110,25 @@ def heatmap(
         raise GeometryError(
             "no row has a place and a weight", where="points", remedy="Give bounds or a boundary to draw"
         )
-    extent = bounds or (shapely.bounds(areas) if areas is not None else (lon.min(), lat.min(), lon.max(), lat.max()))
-    crs = equal_area_crs(extent)
-    x, y = Transformer.from_crs(GEOGRAPHIC_EPSG, crs, always_xy=True).transform(lon, lat)
+    if bounds is not None:
+        _check_bounds(bounds)
+    if areas is not None:
+        around = shapely.bounds(areas)
+    else:
+        around = bounds if bounds is not None else (lon.min(), lat.min(), lon.max(), lat.max())
+    crs = equal_area_crs(around)
+    x, y = plan_transform(GEOGRAPHIC_EPSG, crs)(lon, lat)
     whole = bounds is None and areas is None
-    grid = _grid(_extent(x, y, extent, crs, whole, bandwidth_m), cell_m)
+    grid = _grid(_support(x, y, bandwidth_m) if whole else _extent(around if bounds is None else bounds, crs), cell_m)
     inside, total = None, float(weights.sum())
     if areas is not None:
         ground = to_ground(np.array([shapely.segmentize(areas, 0.01)], dtype=object), crs)[0]
         inside = _cells_inside(ground, grid)
-        mass = mass_inside(x, y, bandwidth_m, grid, inside)
+        if bounds is None:
+            mass = mass_inside(x, y, bandwidth_m, grid, inside)
+        else:
+            all_of_it = _grid(_extent(around, crs), cell_m)
+            mass = mass_inside(x, y, bandwidth_m, all_of_it, _cells_inside(ground, all_of_it))
         total = float(weights[mass > 0].sum())
         weights = np.divide(weights, mass, out=np.zeros_like(weights), where=mass > 0)
     density = gaussian_sum(x, y, weights, bandwidth_m, grid) * 1e6
@@ -203,6 +212,7 @@ def _sources(points: gpd.GeoDataFrame, weight: str | ArrayLike | None) -> tuple[
     if points.crs is None:
         raise CRSError("the coordinate system is unknown", where="points", expected="any known CRS")
     lon, lat = geographic_points(points)
+    refuse_rows(points, without_place_in_china(shapely.points(lon, lat)) & np.isfinite(lon), "points")
     if weight is None:
         return lon, lat, np.ones(len(points))
     if isinstance(weight, str):
@@ -212,8 +222,14 @@ def _sources(points: gpd.GeoDataFrame, weight: str | ArrayLike | None) -> tuple[
                 where="weight",
                 expected=f"one of {', '.join(map(str, points.columns))}",
             )
-        weight = points[weight].to_numpy(dtype=np.float64, na_value=np.nan)
-    weights = np.asarray(weight, dtype=np.float64)
+        weight = points[weight]
+    try:
+        given = weight.to_numpy(dtype=np.float64, na_value=np.nan) if isinstance(weight, pd.Series) else weight
+        weights = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            f"a weight is no number: {error}", where="weight", expected="numbers, 0 or more"
+        ) from error
     if weights.shape != (len(points),):
         raise ParameterError(f"has shape {weights.shape}", where="weight", expected=f"({len(points)},)")
     if (weights < 0).any() or np.isinf(weights).any():
@@ -221,21 +237,33 @@ def _sources(points: gpd.GeoDataFrame, weight: str | ArrayLike | None) -> tuple[
     return lon, lat, weights
 
 
-def _extent(
-    x: Array, y: Array, lonlat: Sequence[float], crs: CRS, whole: bool, bandwidth_m: float
-) -> tuple[float, float, float, float]:
-    if whole:
-        rim = CUT * bandwidth_m
-        return float(x.min() - rim), float(y.min() - rim), float(x.max() + rim), float(y.max() + rim)
-    if not lonlat[0] < lonlat[2] or not lonlat[1] < lonlat[3]:
+def _areas(boundary: gpd.GeoDataFrame) -> shapely.Geometry:
+    placed = to_geographic(boundary)
+    shapes = np.asarray(placed.geometry.array, dtype=object)
+    refuse_rows(placed, without_finite_place(shapes) | without_place_in_china(shapes), "boundary")
+    return shapely.union_all(shapes)
+
+
+def _check_bounds(bounds: Sequence[float]) -> None:
+    west, south, east, north = map(float, bounds)
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise ParameterError(
-            f"{tuple(map(float, lonlat))} holds no ground",
+            f"{(west, south, east, north)} holds no ground",
             where="bounds",
             expected="west, south, east, north in degrees",
         )
-    transformer = Transformer.from_crs(GEOGRAPHIC_EPSG, crs, always_xy=True)
-    west, south, east, north = transformer.transform_bounds(lonlat[0], lonlat[1], lonlat[2], lonlat[3], densify_pts=101)
-    return west, south, east, north
+
+
+def _support(x: Array, y: Array, bandwidth_m: float) -> tuple[float, float, float, float]:
+    rim = CUT * bandwidth_m
+    return float(x.min() - rim), float(y.min() - rim), float(x.max() + rim), float(y.max() + rim)
+
+
+def _extent(lonlat: Sequence[float], crs: CRS) -> tuple[float, float, float, float]:
+    west, south, east, north = lonlat
+    rim = shapely.segmentize(shapely.box(west, south, east, north), max(east - west, north - south) / 100)
+    low_x, low_y, high_x, high_y = shapely.bounds(to_ground(np.array([rim], dtype=object), crs)[0])
+    return float(low_x), float(low_y), float(high_x), float(high_y)
 
 
 def _grid(extent: tuple[float, float, float, float], cell: float) -> Grid:

@@ -1,12 +1,13 @@
 """Every criterion of the catalogue applied to layers and measurements."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 import geopandas as gpd
 import pandas as pd
 
+from sxrisk.errors import InputError
 from sxrisk.findings import findings_frame
 from sxrisk.rules.criterion import Rule
 from sxrisk.rules.distance import apply_crossing, apply_distance
@@ -26,6 +27,8 @@ NOT_APPLIED_COLUMNS: Mapping[str, str] = {
     "reason": "code, or code:detail; Catalogue.reason_text makes the sentence",
     "count": "how many: subjects where a layer or measurement is missing, else the features that lack it",
 }
+
+_SHOWN = 5
 
 Parts = tuple[pd.DataFrame, list[NotApplied]]
 
@@ -61,7 +64,8 @@ def apply_rules(
     catalogue : Catalogue
         From :func:`load_catalogue`.
     layers : mapping of str to GeoDataFrame
-        Canonical layers by id, EPSG:4490; several of one kind are taken together.
+        Canonical layers by id, EPSG:4490; several of one kind are taken together. Ids that are shared by layers of one
+        kind are refused where a measurement is keyed on them.
     measurements : GeoDataFrame
         Measurements schema (:data:`sxrisk.findings.MEASUREMENT_COLUMNS`).
     as_of : date
@@ -79,10 +83,13 @@ def apply_rules(
     ------
     CRSError
         If a layer is not in EPSG:4490.
+    InputError
+        If a measurement belongs to an id that several features of its kind have: it cannot be told to which.
     """
     kinds = {kind for rule in catalogue.rules.values() for kind in (*rule.subject_kinds, *rule.object_kinds)}
     table = FeatureTable.of({name: frame for name, frame in layers.items() if kinds & set(frame.get("kind", ()))})
     measured = MeasurementTable(measurements)
+    _refuse_shared_ids(table, measured)
     found: list[pd.DataFrame] = []
     gaps: list[NotApplied] = []
     for rule in catalogue.rules.values():
@@ -98,12 +105,31 @@ def apply_rules(
     return RuleOutcome(findings, not_applied.astype({"count": "int64"}))
 
 
+def _refuse_shared_ids(table: FeatureTable, measured: MeasurementTable) -> None:
+    shared = table.layers_of_shared(measured.keys)
+    if not shared:
+        return
+    shown = [
+        f"{key} in {' and '.join(dict.fromkeys(names)) if len(set(names)) > 1 else f'{names[0]}, several times'}"
+        for key, names in list(shared.items())[:_SHOWN]
+    ]
+    more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
+    raise InputError(
+        f"measurements belong to ids that several features of one kind have: {'; '.join(shown)}{more}",
+        where="layers",
+        expected="ids that are distinct over all layers of one kind",
+        remedy="Give these features distinct ids before they are measured",
+    )
+
+
 def _apply(catalogue: Catalogue, rule: Rule, table: FeatureTable, measured: MeasurementTable, as_of: date) -> Parts:
     nothing = pd.DataFrame()
     if rule.id in catalogue.switched_off:
         return nothing, [NotApplied(rule.id, "", "", "switched_off", 1)]
     if not rule.in_force(as_of):
         return nothing, [NotApplied(rule.id, "", "", f"not_in_force:{as_of.isoformat()}", 1)]
+    if rule.period_end is not None and as_of > rule.period_end:
+        rule = replace(rule, adds_reasons=(*rule.adds_reasons, "plan_period_over"))
     subjects, objects = table.select(rule.subjects), table.select(rule.objects)
     gaps = [NotApplied(rule.id, kind, "", reason, count) for kind, reason, count in subjects.gaps]
     if len(subjects.positions) == 0:

@@ -1,6 +1,7 @@
 """One criterion of a law, standard or plan, as the catalogue holds it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Literal
 
@@ -161,7 +162,8 @@ class Rule:
     value : float
         Limit in `unit`; for `multiple` the factor.
     min_value : float, optional
-        The rule starts above this distance (a stricter one governs below).
+        Inner edge of the clause's strip: a stricter clause may govern nearer than this. What lies nearer, but apart, is
+        kept and told so; what meets the object (distance 0) is left to the rule on crossings.
     unit : str
         Unit of what is measured.
     measured_from : {"centreline", "edge", "toe"}
@@ -188,8 +190,10 @@ class Rule:
         Values that the user must give.
     effective_from, effective_to : date, optional
         Days between which the rule is in force.
+    period_end : date, optional
+        Last day of the period that a plan was made for; later the rule is still applied, and its findings say so.
     overridden : bool
-        The user changed its value or effect.
+        The user changed its value, min_value or effect.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.'_-]*$")]
@@ -227,6 +231,7 @@ class Rule:
     asks: tuple[Ask, ...] = ()
     effective_from: date | None = None
     effective_to: date | None = None
+    period_end: date | None = None
     overridden: bool = False
 
     @model_validator(mode="after")
@@ -270,6 +275,19 @@ class Rule:
         """Whether the rule is in force on a day."""
         started = self.effective_from is None or self.effective_from <= as_of
         return started and (self.effective_to is None or as_of <= self.effective_to)
+
+    def changed_by_user(self) -> "Rule":
+        """The rule with a number or effect that is the user's: its evidence is then no better than `user`.
+
+        Examples
+        --------
+        >>> from sxrisk.rules import load_catalogue
+        >>> rules = load_catalogue().rules
+        >>> [str(rules[name].changed_by_user().evidence) for name in ("P-33", "DUMP-2H", "DUMP-2H-R")]
+        ['user', 'user', 'G']
+        """
+        weaker = self.evidence in (Evidence.G, Evidence.X)
+        return replace(self, overridden=True, evidence=self.evidence if weaker else Evidence.USER)
 
     def lacks(self, values: Mapping[str, float]) -> tuple[str, ...]:
         """Names of the asked values that were not given."""

@@ -1,6 +1,6 @@
 """The features of all layers in one table, and the selection of those that a rule is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -154,6 +154,15 @@ class FeatureTable:
     def positions_by_key(self) -> dict[str, int]:
         """Row of each ``kind/id``."""
         return {key: position for position, key in enumerate(self.rows["key"])}
+
+    def layers_of_shared(self, keys: Iterable[str]) -> dict[str, list[str]]:
+        """Those of some ``kind/id`` that stand in several rows, with the layers of these rows."""
+        names = list(self.layers)
+        named = self.rows["kind"] + "/" + self.rows["id"]
+        shared = named[named.duplicated(keep=False) & named.isin(set(keys))]
+        return {
+            str(key): [names[self.layer_of[k]] for k in rows] for key, rows in shared.groupby(shared).groups.items()
+        }
 
     def pieces_of(self, selection: Selection) -> Pieces:
         """Pieces of a selection; kept, because rules share selections."""

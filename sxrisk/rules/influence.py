@@ -7,7 +7,7 @@ from sxrisk.rules.criterion import Rule
 from sxrisk.rules.distance import near_rows
 from sxrisk.rules.features import FeatureTable, NotApplied, Selection
 from sxrisk.rules.load import Catalogue
-from sxrisk.rules.measured import MeasurementTable, gap_reason
+from sxrisk.rules.measured import MeasurementTable, gap_reason, unit_gaps
 
 __all__ = ["apply_influence"]
 
@@ -42,10 +42,11 @@ def apply_influence(
         reasons=[("measurement_sigma_unknown", known & ~np.isfinite(sigma))],
     )
     method = shown["method"].fillna("").to_numpy(dtype=object)
+    misfit = shown["value"].notna().to_numpy() & (shown["unit"] != "m").to_numpy()
     otherwise = gap_reason(catalogue, rule, f"measurement_missing:{rule.metric}")
     gaps = [
         NotApplied(rule.id, str(row.kind), str(row.id), str(why) or otherwise, 1)
-        for row, is_known, why in zip(left.itertuples(), known, method, strict=True)
-        if not is_known
+        for row, is_known, misfits, why in zip(left.itertuples(), known, misfit, method, strict=True)
+        if not is_known and not misfits
     ]
-    return found, gaps
+    return found, gaps + unit_gaps(rule, rule.metric, left[misfit])

@@ -115,14 +115,16 @@ def statuses(
     Returns
     -------
     kept : ndarray of bool, shape (n,)
-        Broken ones and those too close to call.
+        Broken ones, and those that may be broken: probability above 2.5 %.
     status : Series of Status, one for each kept row
+        Too close to call where the probability is below 97.5 %, or the limit is not broken as measured. That holds for
+        a broken one of any probability: where the accuracy is far worse than the limit, it lies even below 2.5 %.
     """
     kept = is_broken | (probability > 1.0 - SURE)
     sure = is_broken & (probability >= SURE)
     if rule.evidence in (Evidence.G, Evidence.X):
         firm = Status.ADVISORY
-    elif rule.evidence is Evidence.G_PLUS and rule.effect is not Effect.ADVISORY:
+    elif rule.evidence in (Evidence.G_PLUS, Evidence.USER) and rule.effect is not Effect.ADVISORY:
         firm = Status.SUSPECTED
     else:
         firm = _BY_EFFECT[rule.effect]

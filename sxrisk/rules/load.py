@@ -84,8 +84,9 @@ def load_catalogue(
     values : mapping of str to mapping of str to float, optional
         ``{"T-OH": {"corridor_half_width_m": 60.0}}``: what the law leaves open.
     overrides : mapping of str to mapping, optional
-        ``{"P-35c": {"value": 300.0}}``: keys value, min_value, effect, colour, enabled. A changed value or effect turns
-        the evidence to `user` and is told in every finding it touches.
+        ``{"P-35c": {"value": 300.0}}``: keys value, min_value, effect, colour, enabled. A changed value or effect
+        lowers the evidence to `user` where it was better, and is told in every finding it touches; one that is the
+        same as before changes nothing.
 
     Returns
     -------
@@ -207,13 +208,13 @@ def _overridden(rule: Rule, changes: Mapping[str, Any]) -> Rule:
     for key in changes:
         if key not in _OVERRIDABLE:
             raise ParameterError(f"{key!r} cannot be overridden", where=where, expected=", ".join(_OVERRIDABLE))
+    kept = {item.name: getattr(rule, item.name) for item in fields(rule)}
     changed = {key: value for key, value in changes.items() if key != "enabled"}
     if not isinstance(changes.get("enabled", True), bool):
         raise ParameterError(f"enabled is {changes['enabled']!r}", where=where, expected="true or false")
-    if {"value", "min_value", "effect"} & changed.keys():
-        changed |= {"overridden": True, "evidence": Evidence.USER}
-    kept = {item.name: getattr(rule, item.name) for item in fields(rule)}
     try:
-        return _RULE.validate_python({**kept, **changed})
+        new = _RULE.validate_python({**kept, **changed})
     except ValidationError as error:
         raise ParameterError("; ".join(str(item.what) for item in _problems(error, where)), where=where) from error
+    told = ("value", "min_value", "effect")
+    return new if all(getattr(new, key) == getattr(rule, key) for key in told) else new.changed_by_user()

@@ -1,9 +1,12 @@
 """Thresholds on what was measured, or on what a layer's attribute says, of one thing."""
 
+from collections.abc import Mapping
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from sxrisk.rules.criterion import Rule
 from sxrisk.rules.features import FeatureTable, NotApplied, Selection
@@ -11,7 +14,13 @@ from sxrisk.rules.judge import broken, probability_above
 from sxrisk.rules.load import Catalogue
 from sxrisk.rules.rows import finding_rows
 
-__all__ = ["MeasurementTable", "apply_measured", "gap_reason"]
+__all__ = ["MeasurementTable", "apply_measured", "gap_reason", "method_reasons", "unit_gaps"]
+
+# What a way of measuring means for a finding: the clause speaks of something else, or the value is a bound.
+_METHOD_REASONS: Mapping[tuple[str, str], str] = {
+    ("displacement_rate", "m3c2"): "along_normal_not_horizontal",
+    ("stack_height", "platform_to_lowest_seen_slope"): "height_is_lower_bound",
+}
 
 
 class MeasurementTable:
@@ -31,6 +40,11 @@ class MeasurementTable:
         latest = when.groupby([rows["subject"], rows["metric"]]).transform("max")
         self._rows = rows[when.isna() | (when == latest)]
 
+    @property
+    def keys(self) -> set[str]:
+        """Every ``kind/id`` that was measured, or measured to."""
+        return set(self._rows["subject"]) | set(self._rows["object"])
+
     def of(self, metric: str) -> pd.DataFrame:
         """All rows of a metric, of each subject the latest epoch; `subject` and `object` hold ``kind/id``."""
         return self._rows[self._rows["metric"] == metric]
@@ -45,6 +59,31 @@ def gap_reason(catalogue: Catalogue, rule: Rule, otherwise: str) -> str:
     """Why a measurement is not there: a value that the user has not given, else `otherwise`."""
     lacks = rule.lacks(catalogue.given(rule.id))
     return f"value_not_given:{lacks[0]}" if lacks else otherwise
+
+
+def method_reasons(metric: str, method: pd.Series) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Reason codes that the ways of measuring bring with them, each with the rows it holds for.
+
+    Parameters
+    ----------
+    metric : str
+    method : Series of n method codes
+        Missing where nothing was measured.
+
+    Returns
+    -------
+    list of (code, ndarray of bool of shape (n,))
+    """
+    return [
+        (reason, (method == code).fillna(False).to_numpy(dtype=bool))
+        for (of, code), reason in _METHOD_REASONS.items()
+        if of == metric
+    ]
+
+
+def unit_gaps(rule: Rule, metric: str, rows: pd.DataFrame) -> list[NotApplied]:
+    """Subjects (feature rows) whose measurement of a metric is in a unit that the rule cannot use."""
+    return [NotApplied(rule.id, str(row.kind), str(row.id), f"unit_mismatch:{metric}", 1) for row in rows.itertuples()]
 
 
 def apply_measured(
@@ -85,7 +124,11 @@ def apply_measured(
         is_broken=is_broken[known],
         probability=chance[known],
         geometry=place[known],
-        reasons=[("measurement_sigma_unknown", unknown_sigma[known])],
+        reasons=[
+            *((code, mask[known]) for code, mask in method_reasons(rule.metric, taken["method"].where(from_scan))),
+            ("measurement_sigma_unknown", unknown_sigma[known]),
+            ("attribute_stands_in", ~from_scan[known]),
+        ],
     )
     return found, _gaps(catalogue, rule, rows, known, taken["unit"].notna().to_numpy() & ~fits)
 
@@ -98,8 +141,4 @@ def _gaps(
     otherwise = f"attribute_missing:{missing}" if missing else f"measurement_missing:{rule.metric}"
     reason = gap_reason(catalogue, rule, otherwise)
     gaps = [NotApplied(rule.id, str(kind), "", reason, len(group)) for kind, group in lost.groupby("kind")]
-    bad = rows[~known & wrong_unit]
-    gaps += [
-        NotApplied(rule.id, str(row.kind), str(row.id), f"unit_mismatch:{rule.metric}", 1) for row in bad.itertuples()
-    ]
-    return gaps
+    return gaps + unit_gaps(rule, rule.metric, rows[~known & wrong_unit])

@@ -7,7 +7,7 @@ from sxrisk.rules.criterion import Rule
 from sxrisk.rules.distance import near_rows
 from sxrisk.rules.features import FeatureTable, NotApplied, Selection
 from sxrisk.rules.load import Catalogue
-from sxrisk.rules.measured import MeasurementTable, gap_reason
+from sxrisk.rules.measured import MeasurementTable, gap_reason, method_reasons, unit_gaps
 
 __all__ = ["apply_multiple"]
 
@@ -45,9 +45,12 @@ def apply_multiple(
         reasons=[
             ("height_from_scan", from_scan),
             ("height_from_layer", known & ~from_scan),
+            *method_reasons(rule.per, taken["method"].where(from_scan)),
             ("measurement_sigma_unknown", unknown_sigma),
         ],
     )
     reason = gap_reason(catalogue, rule, f"attribute_missing:{rule.per}_m")
-    lost = left[~known]
-    return found, [NotApplied(rule.id, str(row.kind), str(row.id), reason, 1) for row in lost.itertuples()]
+    misfit = taken["unit"].notna().to_numpy() & (taken["unit"] != "m").to_numpy()
+    lost = left[~known & ~misfit]
+    gaps = [NotApplied(rule.id, str(row.kind), str(row.id), reason, 1) for row in lost.itertuples()]
+    return found, gaps + unit_gaps(rule, rule.per, left[misfit])

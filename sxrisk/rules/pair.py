@@ -7,7 +7,7 @@ from sxrisk.rules.criterion import Rule
 from sxrisk.rules.features import FeatureTable, NotApplied, Selection
 from sxrisk.rules.judge import broken, probability_near
 from sxrisk.rules.load import Catalogue
-from sxrisk.rules.measured import MeasurementTable, gap_reason
+from sxrisk.rules.measured import MeasurementTable, gap_reason, unit_gaps
 from sxrisk.rules.rows import finding_rows
 
 __all__ = ["apply_pair"]
@@ -24,14 +24,16 @@ def apply_pair(
     """Engine `pair`: a measurement between a subject and an object against a limit.
 
     A subject was looked at when it has a value of the metric ``checked_by``; a NaN there carries the reason in
-    `method`.
+    `method`. One whose path leaves the elevation model (``left_dem`` in `method`) before the limit was looked at only
+    so far, which is reported.
     """
     subject_rows = table.rows.iloc[subjects.positions]
     keys = subject_rows["key"]
     pairs = measured.of(rule.metric).dropna(subset="value")
-    pairs = pairs[pairs["subject"].isin(keys) & (pairs["unit"] == rule.unit)]
     protected = table.rows.iloc[objects.positions]["key"]
-    pairs = pairs[pairs["object"].isin(protected)].reset_index(drop=True)
+    pairs = pairs[pairs["subject"].isin(keys) & pairs["object"].isin(protected)]
+    misfit = subject_rows[keys.isin(pairs.loc[pairs["unit"] != rule.unit, "subject"])]
+    pairs = pairs[pairs["unit"] == rule.unit].reset_index(drop=True)
     place = table.positions_by_key
     left = table.rows.iloc[[place[key] for key in pairs["subject"]]]
     right = table.rows.iloc[[place[key] for key in pairs["object"]]]
@@ -60,7 +62,7 @@ def apply_pair(
             ("coarse_geometry", right["coarse"].to_numpy(dtype=bool)),
         ],
     )
-    return found, _gaps(catalogue, rule, subject_rows, measured)
+    return found, _gaps(catalogue, rule, subject_rows, measured) + unit_gaps(rule, rule.metric, misfit)
 
 
 def _also_on_flow_path(rule: Rule, measured: MeasurementTable, pairs: pd.DataFrame) -> np.ndarray:
@@ -76,8 +78,11 @@ def _gaps(catalogue: Catalogue, rule: Rule, subjects: pd.DataFrame, measured: Me
     shown = measured.of(rule.checked_by).drop_duplicates("subject").set_index("subject").reindex(subjects["key"])
     value, method = shown["value"].to_numpy(dtype=np.float64), shown["method"].fillna("").to_numpy(dtype=object)
     otherwise = gap_reason(catalogue, rule, f"measurement_missing:{rule.metric}")
-    return [
-        NotApplied(rule.id, str(row.kind), str(row.id), str(why) or otherwise, 1)
-        for row, known, why in zip(subjects.itertuples(), np.isfinite(value), method, strict=True)
-        if not known
-    ]
+    gaps: list[NotApplied] = []
+    for row, reached, how in zip(subjects.itertuples(), value, method, strict=True):
+        if not np.isfinite(reached):
+            gaps.append(NotApplied(rule.id, str(row.kind), str(row.id), str(how) or otherwise, 1))
+        elif "left_dem" in str(how).split(",") and reached < rule.value:
+            cut = f"path_left_dem:{np.floor(reached):.0f} {rule.unit}"
+            gaps.append(NotApplied(rule.id, str(row.kind), str(row.id), cut, 1))
+    return gaps

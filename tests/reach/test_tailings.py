@@ -2,13 +2,14 @@
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rioxarray  # noqa: F401
 import shapely
 import xarray as xr
 
 from sxrisk.crs import GEOD, local_metric
-from sxrisk.errors import GeometryError, MissingFieldError, ParameterError
+from sxrisk.errors import CRSError, GeometryError, MissingFieldError, ParameterError
 from sxrisk.reach import tailings_reach
 
 LON, LAT = 112.5, 37.5
@@ -123,6 +124,21 @@ def test_beyond_the_length_only_what_is_too_close_to_call():
     found = tailings_reach(pond(**TOE), objects, valley(), corridor_half_width_m=5.0, length_m=1000.0)
     assert set(by(found, "straight_distance")) == {"C0"}
     assert set(by(found, "flow_path_distance")) == {"C0"}
+
+
+def test_a_coarse_object_is_looked_for_as_far_as_its_own_accuracy():
+    coarse, fine = homes(box(1400, -20, 40), sigma=300.0), homes(box(1500, -20, 40)).assign(id="fine")
+    objects = pd.concat([coarse, fine], ignore_index=True)
+    found = tailings_reach(pond(**TOE), objects, valley(), corridor_half_width_m=5.0, length_m=1000.0)
+    # 500 m beyond the length are less than two of its sigmas; the exact one is no nearer to the limit for that.
+    assert set(by(found, "straight_distance")) == {"C0"}
+    assert by(found, "flow_path_distance") == {"C0": pytest.approx(1495.0, abs=15.0)}
+
+
+def test_legacy_datum_of_the_dem_is_refused():
+    beijing = valley().rio.write_crs(2435)
+    with pytest.raises(CRSError, match="legacy"):
+        tailings_reach(pond(), homes(box(500, -20, 40)), beijing, corridor_half_width_m=5.0, length_m=1000.0)
 
 
 def test_bad_input():

@@ -64,6 +64,23 @@ def test_bounds_choose_the_ground_and_far_sources_still_count():
     np.testing.assert_allclose(part.to_numpy(), same.to_numpy(), rtol=1e-9)
 
 
+def test_bounds_with_a_boundary_are_a_window_of_the_whole_map():
+    points = sources(400)
+    county = gpd.GeoDataFrame(geometry=[shapely.box(112.05, 37.05, 112.5, 37.5)], crs=4490)
+    asked = {"weight": "w", "bandwidth_m": 3000.0, "cell_m": 500.0, "boundary": county}
+    whole, part = heatmap(points, **asked), heatmap(points, **asked, bounds=(112.0, 37.2, 112.2, 37.3))
+    np.testing.assert_allclose(part.to_numpy(), whole.reindex(x=part.x, y=part.y).to_numpy(), rtol=1e-9, equal_nan=True)
+    assert np.isfinite(part.to_numpy()).any()
+    assert part.attrs["total_weight"] == whole.attrs["total_weight"]
+
+
+def test_swapped_points_are_refused():
+    points = sources(3)
+    points.loc[1, "geometry"] = shapely.Point(37.2, 112.2)
+    with pytest.raises(GeometryError, match=r"1 of 3 rows .* index 1"):
+        heatmap(points, bandwidth_m=1000.0, cell_m=500.0)
+
+
 def test_rows_without_place_or_weight_are_counted():
     points = sources(10)
     points.loc[2, "w"] = np.nan
@@ -112,6 +129,9 @@ def test_nothing_to_draw():
         ({"cell_m": 0.0}, ParameterError, "above 0"),
         ({"bandwidth_m": float("nan")}, ParameterError, "bandwidth_m"),
         ({"weight": "tons"}, MissingFieldError, "no column 'tons'"),
+        ({"weight": ["1", "2", "3 t"]}, ParameterError, "no number"),
+        ({"points": sources(3).assign(t="many"), "weight": "t"}, ParameterError, "no number"),
+        ({"bounds": (37.0, 112.0, 37.6, 112.6)}, ParameterError, "holds no ground"),
         ({"weight": [1.0]}, ParameterError, "shape"),
         ({"weight": [-1.0, 1.0, 1.0]}, ParameterError, "negative"),
         ({"bounds": (112.0, 37.0, 111.0, 36.0)}, ParameterError, "holds no ground"),

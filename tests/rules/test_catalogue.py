@@ -114,9 +114,18 @@ def test_own_file_adds_a_rule_and_colours(tmp_path):
     assert rule.subject_kinds == ("quarry",)
 
 
-def test_override_turns_evidence_to_user_and_is_kept():
-    rule = load_catalogue(overrides={"DUMP-2H-R": {"value": 2.5}}).rules["DUMP-2H-R"]
-    assert (rule.value, str(rule.evidence), rule.overridden) == (2.5, "user", True)
+@pytest.mark.parametrize(
+    ("rule_id", "value", "evidence"), [("P-33", 900.0, "user"), ("DUMP-2H", 2.5, "user"), ("DUMP-2H-R", 2.5, "G")]
+)
+def test_override_keeps_the_weaker_evidence(rule_id, value, evidence):
+    rule = load_catalogue(overrides={rule_id: {"value": value}}).rules[rule_id]
+    assert (rule.value, str(rule.evidence), rule.overridden) == (value, evidence, True)
+
+
+def test_override_by_the_same_value_is_none():
+    plain = load_catalogue().rules
+    same = load_catalogue(overrides={"DUMP-2H-R": {"value": 2}, "P-33": {"effect": "forbidden"}}).rules
+    assert (same["DUMP-2H-R"], same["P-33"]) == (plain["DUMP-2H-R"], plain["P-33"])
     assert load_catalogue(overrides={"P-33": {"colour": "orange"}}).rules["P-33"].overridden is False
     assert load_catalogue(overrides={"P-33": {"enabled": False}}).switched_off == ("P-33",)
 
@@ -177,6 +186,29 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_bad_values_and_overrides(arguments, told):
     with pytest.raises(ParameterError, match=told):
         load_catalogue(**arguments)
+
+
+# id: first day, typed from the page of standards; only the pipeline law has more than a year there.
+FROM = {
+    "P-35c": datetime.date(2010, 10, 1),
+    "OP-1": datetime.date(2011, 1, 1),
+    "OP-5": datetime.date(2013, 1, 1),
+    "OP-7": datetime.date(2011, 1, 1),
+    "T-OH": datetime.date(2020, 1, 1),
+    "T-OH'": datetime.date(2016, 1, 1),
+    "DUMP-2H": datetime.date(2022, 1, 1),
+    "DUMP-2H-R": datetime.date(2007, 1, 1),
+    "GOAF-ZONE": datetime.date(2017, 1, 1),
+    "GS-HM": datetime.date(2001, 1, 1),
+    "PIT-RATE": datetime.date(2017, 1, 1),
+    "PLAN-800": datetime.date(2016, 1, 1),
+}
+
+
+def test_every_rule_has_a_first_day():
+    rules = load_catalogue().rules
+    assert {key: rules[key].effective_from for key in FROM} == FROM
+    assert all(rule.effective_from is not None for rule in rules.values())
 
 
 def test_in_force():

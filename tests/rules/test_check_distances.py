@@ -2,11 +2,12 @@
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyproj
 import pytest
 import shapely
 
-from sxrisk.errors import CRSError, MissingFieldError, ParameterError
+from sxrisk.errors import CRSError, GeometryError, InputError, MissingFieldError, ParameterError
 from sxrisk.findings import FINDING_COLUMNS
 from sxrisk.rules import check_distances
 
@@ -26,7 +27,7 @@ def test_schema_line_and_numbers():
     assert found.crs.to_epsg() == 4490
     assert len(found) == 1
     row = found.iloc[0]
-    assert (row.rule_id, row.evidence, row.effect, row.status) == ("user", "user", "must_comply", "violation")
+    assert (row.rule_id, row.evidence, row.effect, row.status) == ("user", "user", "must_comply", "suspected")
     assert row.measured == pytest.approx(80.0, abs=1e-6)
     assert row.deficit == pytest.approx(20.0, abs=1e-6)
     assert row.probability == 1.0
@@ -38,7 +39,7 @@ def test_three_answers_at_the_stated_accuracy():
     objects = at(80.0, 99.0, 101.0, 104.5, 120.0)
     found = check_distances(at(0.0), objects, 100.0, subject_sigma_m=1.5, object_sigma_m=2.0).set_index("object_id")
     assert found["status"].to_dict() == {
-        "o0": "violation",
+        "o0": "suspected",
         "o1": "too_close_to_call",
         "o2": "too_close_to_call",
         "o3": "too_close_to_call",
@@ -82,7 +83,16 @@ def test_one_frame_with_itself_tells_each_pair_once():
     frame = at(0.0, 100.0, 500.0)
     found = check_distances(frame, frame, 200.0)
     assert found[["subject_id", "object_id"]].to_numpy().tolist() == [["o0", "o1"]]
-    assert len(check_distances(frame, frame.copy(), 200.0)) == 5
+
+
+def test_a_copy_in_another_order_is_the_same_frame_and_other_ids_are_not():
+    frame = at(0.0, 100.0, 500.0)
+    for twin in (frame.copy(), frame.iloc[::-1]):
+        found = check_distances(frame, twin, 200.0)
+        assert found[["subject_id", "object_id"]].to_numpy().tolist() == [["o0", "o1"]]
+    assert len(check_distances(frame, frame.assign(id=["a", "b", "c"]), 200.0)) == 5
+    moved = frame.set_geometry(at(0.0, 100.0, 500.001).geometry)
+    assert len(check_distances(frame, moved, 200.0)) == 5
 
 
 def test_rows_without_id_use_the_index_and_doubles_keep_their_own_finding():
@@ -105,6 +115,65 @@ def test_rule_gives_clause_and_colour():
     )
 
 
+def test_a_number_that_is_not_the_rules_own_is_the_users():
+    houses = at(4.0, 88.0, kind="building")
+    law = check_distances(at(0.0, kind="pipeline"), houses, 5.0, rule="P-30c")
+    assert law[["object_id", "status", "evidence"]].to_numpy().tolist() == [["o0", "violation", "V"]]
+    wide = check_distances(at(0.0, kind="pipeline"), houses, 500.0, rule="P-30c")
+    assert set(wide["status"]) == {"suspected"}
+    assert set(wide["evidence"]) == {"user"}
+    assert wide["reasons"].str.contains("overridden_by_user").all()
+    pipes = at(0.0, 1000.0, kind="pipeline", own=[5.0, 50.0])
+    both = check_distances(pipes, at(4.0, 1004.0, kind="building"), "own", rule="P-30c").set_index("subject_id")
+    assert both["status"].to_dict() == {"o0": "violation", "o1": "suspected"}
+
+
+def test_limits_by_array_series_and_column_agree():
+    subjects, objects = at(0.0, 1000.0), at(40.0, 1100.0)
+    limits = [50.0, 200.0]
+    expected = check_distances(subjects.assign(own=limits), objects, "own")
+    assert len(expected) == 2
+    for given in (limits, np.array(limits), pd.Series(limits), pd.Series(limits, dtype="Float64")):
+        assert check_distances(subjects, objects, given).equals(expected)
+
+
+@pytest.mark.parametrize("which", ["subjects", "objects"])
+@pytest.mark.parametrize(
+    "place",
+    [shapely.Point(37.5, 112.5), shapely.Point(np.nan, 37.5), shapely.Point(np.inf, 37.5), shapely.Point(), None],
+)
+def test_places_that_cannot_be_meant_are_counted_and_refused(which, place):
+    frames = {"subjects": at(0.0, 10.0, 20.0), "objects": at(5.0, 15.0, 25.0)}
+    bad = frames[which].copy()
+    bad.index = [7, 8, 9]
+    bad["geometry"] = gpd.GeoSeries([bad.geometry.iloc[0], place, place], index=bad.index, crs=4490)
+    with pytest.raises(GeometryError, match=rf"{which}: 2 of 3 rows .* first at index 8"):
+        check_distances(**{**frames, which: bad}, required_m=100.0)
+
+
+def test_geocentric_and_swapped_projected_coordinates_are_refused():
+    here = at(0.0)
+    plane = here.to_crs(4546)
+    swapped = plane.set_geometry(shapely.transform(plane.geometry.array, lambda xy: xy[:, ::-1]), crs=4546)
+    for bad in (here.set_crs(4479, allow_override=True), swapped):
+        with pytest.raises(InputError):
+            check_distances(here, bad, 100.0)
+
+
+def test_strip_with_an_inner_edge_keeps_what_lies_nearer():
+    roads = at(0.0, 3.0, 6.0, 20.0, kind="road", position_sigma_m=1.0)
+    found = check_distances(roads, at(0.0, kind="pipeline", position_sigma_m=0.0), 50.0, rule="P-35b")
+    reasons = found.set_index("subject_id")["reasons"].str.split().map(set)
+    assert set(reasons.index) == {"o1", "o2", "o3"}
+    assert set(found["status"]) == {"permit_to_be_shown"}
+    inner = {"inside_inner_limit", "perhaps_inside_inner_limit"}
+    assert {key: codes & inner for key, codes in reasons.items()} == {
+        "o1": {"inside_inner_limit"},
+        "o2": {"perhaps_inside_inner_limit"},
+        "o3": set(),
+    }
+
+
 def test_the_limit_itself_is_kept():
     objects = at(100.0)
     exact = check_distances(at(0.0), objects, 1000.0)["measured"][0]
@@ -124,6 +193,13 @@ def test_empty_frames():
         ({"required_m": float("nan")}, ParameterError, "NaN"),
         ({"required_m": "limit"}, MissingFieldError, "no column 'limit'"),
         ({"object_sigma_m": -2.0}, ParameterError, "sigma is -2.0 m"),
+        ({"required_m": "text", "subjects": at(0.0, text=["200米"])}, ParameterError, "index 0 is '200米'"),
+        ({"required_m": [10.0, 20.0]}, ParameterError, r"shape \(2,\)"),
+        ({"required_m": None}, ParameterError, "is None"),
+        ({"required_m": pd.Series([10.0], index=[5])}, ParameterError, "another index"),
+        ({"objects": at(1.0, position_sigma_m=["5m"])}, ParameterError, "position_sigma_m: .* '5m'"),
+        ({"objects": at(1.0, position_sigma_m=[-1.0])}, ParameterError, "is -1 m"),
+        ({"subject_sigma_m": "5"}, ParameterError, "sigma is 5 m"),
         ({"rule": "P-99"}, ParameterError, "no rule 'P-99'"),
         ({"objects": at(1.0).set_crs(None, allow_override=True)}, CRSError, "unknown"),
         ({"subjects": at(1.0).set_crs(None, allow_override=True)}, CRSError, "subjects"),

@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from sxrisk.crs import local_metric
+from sxrisk.errors import InputError
 from sxrisk.findings import measurement, measurements_frame
 from sxrisk.rules import RuleOutcome, apply_rules, load_catalogue
 
@@ -158,8 +159,12 @@ def test_roads_by_class():
     assert told(outcome, "OP-1") == {("open_pit-0", "road-0"): "violation"}
     assert told(outcome, "OP-2") == {("open_pit-2", "road-1"): "violation"}
     assert "centreline_for_edge" in outcome.findings["reasons"].iloc[0]
-    gaps = outcome.not_applied.query("rule_id == 'OP-1' and reason == 'attribute_missing:road_class'")
-    assert gaps["count"].tolist() == [1]
+    gaps = outcome.not_applied.query("rule_id == 'OP-1'").set_index("reason")["count"]
+    assert gaps["attribute_missing:road_class"] == 1
+    # One county road, and it is only a centreline: the pit at 101 m may be within 100 m of its land edge.
+    assert gaps["edge_unknown:road"] == 1
+    area = layer("road", shapely.box(*place(-500, -5), *place(500, 5)), road_class="county")
+    assert not run(area, pits).not_applied["reason"].str.contains("edge_unknown").any()
 
 
 def test_railway_permit():
@@ -264,7 +269,8 @@ def test_goaf_zone_and_depth_to_thickness():
         ("goaf-0", "building-2"): "too_close_to_call",
     }
     assert told(outcome, "GS-HM") == {("goaf-0", ""): "classified"}
-    assert outcome.findings.query("rule_id == 'GS-HM'")["measured"].tolist() == [25.0]
+    row = outcome.findings.query("rule_id == 'GS-HM'").iloc[0]
+    assert (row.measured, row.reasons) == (25.0, "attribute_stands_in")
 
 
 def test_pit_rate_is_advisory_and_uncertain():
@@ -304,6 +310,7 @@ def test_plan_800():
     row = outcome.findings.set_index("subject_id").loc["underground_mine-0"]
     assert (row.deficit, row.unit) == (50.0, "m")
     assert row.evidence == "G"
+    assert row.reasons.split() == ["plan_period_over", "attribute_stands_in"]
     gaps = outcome.not_applied.query("rule_id == 'PLAN-800'")
     assert gaps["reason"].tolist() == ["attribute_missing:ground_pressure_monitoring"]
 
@@ -311,12 +318,125 @@ def test_plan_800():
 def test_override_switch_off_and_not_in_force():
     pits = layer("open_pit", square(0, 250, 50))
     row = run(PIPE, pits, overrides={"P-35c": {"value": 300.0}}).findings.iloc[0]
-    assert (row.rule_id, row.evidence, row.required) == ("P-35c", "user", 300.0)
+    assert (row.rule_id, row.evidence, row.required, row.status) == ("P-35c", "user", 300.0, "suspected")
     assert "overridden_by_user" in row.reasons
     off = run(PIPE, pits, overrides={"P-35c": {"enabled": False}})
     assert off.not_applied.query("rule_id == 'P-35c'")["reason"].tolist() == ["switched_off"]
     early = apply_rules(load_catalogue(), {"p": PIPE, "o": pits}, measurements_frame(), as_of=datetime.date(2009, 1, 1))
     assert "not_in_force:2009-01-01" in set(early.not_applied.query("rule_id == 'P-35c'")["reason"])
+
+
+def test_nothing_is_held_to_a_law_that_was_not_there():
+    road, pit = layer("road", line((-500, 0), (500, 0)), road_class="county"), layer("open_pit", square(0, 50, 50))
+    mine = layer(
+        "underground_mine", point(5000), mineral="non_coal", mining_depth_m=900.0, ground_pressure_monitoring=False
+    )
+    layers = {"r": road, "p": pit, "m": mine}
+
+    def found(year: int) -> dict[str, str]:
+        day = datetime.date(year, 6, 30)
+        rows = apply_rules(load_catalogue(), layers, measurements_frame(), as_of=day).findings
+        return dict(zip(rows["rule_id"], rows["reasons"], strict=True))
+
+    assert found(1990) == {}
+    assert set(found(2012)) == {"OP-1"}
+    assert "plan_period_over" not in found(2018)["PLAN-800"]
+    assert "plan_period_over" in found(2021)["PLAN-800"]
+
+
+def test_own_rule_of_a_g_clause_with_its_own_value_stays_advisory():
+    dump, home = layer("waste_dump", square(0, 0, 200), stack_height_m=[30.0]), layer("settlement", square(210, 0, 20))
+    for value in (2.0, 2.5):
+        outcome = run(dump, home, overrides={"DUMP-2H-R": {"value": value}})
+        assert set(told(outcome, "DUMP-2H-R").values()) == {"advisory"}
+
+
+def test_path_that_leaves_the_dem_before_the_limit_is_a_gap():
+    ponds = layer("tailings_pond", *(square(9000 * k, 0, 100) for k in range(3)))
+    cut = "least_deviation,toe_given,left_dem"
+    lengths = ((0, 303.4, cut), (1, 1005.0, cut), (2, 1010.0, "least_deviation,toe_given"))
+    rows = [
+        measurement("tailings_pond", f"tailings_pond-{k}", "flow_path_length", value, "m", method=method)
+        for k, value, method in lengths
+    ]
+    outcome = run(
+        ponds,
+        layer("settlement", point(500)),
+        measurements=rows,
+        values={"T-OH": {"corridor_half_width_m": 50.0}},
+    )
+    gaps = outcome.not_applied.query("rule_id == 'T-OH' and subject_id != ''").set_index("subject_id")["reason"]
+    assert gaps.to_dict() == {"tailings_pond-0": "path_left_dem:303 m"}
+
+
+def test_measurements_in_another_unit_are_gaps():
+    pond, goaf = layer("tailings_pond", square(0, 0, 100)), layer("goaf", square(0, 500, 100))
+    dump, homes = layer("waste_dump", square(3000, 0, 100)), layer("settlement", point(500))
+    end = {"object_kind": "settlement", "object_id": "settlement-0"}
+    rows = [
+        measurement("tailings_pond", "tailings_pond-0", "flow_path_length", 1010.0, "m"),
+        measurement("tailings_pond", "tailings_pond-0", "flow_path_distance", 0.6, "km", **end),
+        measurement("goaf", "goaf-0", "influence_zone", 0.04, "km", method="movement_angle"),
+        measurement("waste_dump", "waste_dump-0", "stack_height", 6000.0, "cm"),
+    ]
+    values = {"T-OH": {"corridor_half_width_m": 50.0}, "GOAF-ZONE": {"movement_angle_deg": 70.0}}
+    gaps = run(pond, goaf, dump, homes, measurements=rows, values=values).not_applied.query("subject_id != ''")
+    told_of = {(row.rule_id, row.reason) for row in gaps.itertuples()}
+    assert told_of >= {
+        ("T-OH", "unit_mismatch:flow_path_distance"),
+        ("GOAF-ZONE", "unit_mismatch:influence_zone"),
+        ("DUMP-2H-R", "unit_mismatch:stack_height"),
+    }
+
+
+def test_ways_of_measuring_are_told():
+    pit, dump = layer("open_pit", square(0, 0, 100)), layer("waste_dump", square(3000, 0, 100))
+    school = layer("school", square(3150, 0, 20))
+    rows = [
+        measurement("open_pit", "open_pit-0", "displacement_rate", 20.0, "mm/d", sigma=1.0, method="m3c2"),
+        measurement(
+            "waste_dump",
+            "waste_dump-0",
+            "stack_height",
+            60.0,
+            "m",
+            sigma=1.0,
+            method="platform_to_lowest_seen_slope",
+        ),
+    ]
+    reasons = run(pit, dump, school, measurements=rows).findings.set_index("rule_id")["reasons"]
+    assert "along_normal_not_horizontal" in reasons["PIT-RATE"].split()
+    assert "height_is_lower_bound" in reasons["DUMP-2H"].split()
+    seen = [{**row, "method": "platform_to_lowest_toe"} for row in rows]
+    reasons = run(pit, dump, school, measurements=seen).findings.set_index("rule_id")["reasons"]
+    assert not reasons.str.contains("height_is_lower_bound|along_normal").any()
+
+
+def test_measurements_of_ids_that_two_layers_share_are_refused():
+    near, far = layer("waste_dump", square(0, 0, 100)), layer("waste_dump", square(9000, 0, 100))
+    school = layer("school", square(150, 0, 20))
+    layers = {"east": near, "west": far, "schools": school}
+    height = measurement("waste_dump", "waste_dump-0", "stack_height", 60.0, "m")
+    with pytest.raises(InputError, match=r"waste_dump/waste_dump-0 in east and west.*distinct ids"):
+        apply_rules(load_catalogue(), layers, measurements_frame([height]), as_of=DAY)
+    layers["west"] = far.assign(id="waste_dump-1")
+    found = apply_rules(load_catalogue(), layers, measurements_frame([height]), as_of=DAY).findings
+    assert found["subject_id"].tolist() == ["waste_dump-0"]
+
+
+def test_all_reason_codes_have_texts():
+    texts = load_catalogue().reason_texts
+    new = {
+        "edge_unknown",
+        "path_left_dem",
+        "plan_period_over",
+        "along_normal_not_horizontal",
+        "height_is_lower_bound",
+        "attribute_stands_in",
+        "inside_inner_limit",
+        "perhaps_inside_inner_limit",
+    }
+    assert new <= set(texts)
 
 
 def test_missing_layers_are_told_and_nothing_at_all_works():
