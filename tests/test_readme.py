@@ -10,7 +10,7 @@ def test_python_of_the_readme_runs(repository: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(repository)
     (code,) = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)  # noqa: S102  our own text
+    exec(compile(code, "README.md", "exec"), names)
     assert len(names["near"]) > 0
     assert names["cavity"].volume_low_m3 < names["cavity"].volume_m3 < names["cavity"].volume_high_m3
 

@@ -83,8 +83,6 @@ def build_column_grid(
     cell: float,
     low: NDArray[np.float64],
     high: NDArray[np.float64],
-    *,
-    corner: tuple[float, float] | None = None,
 ) -> ColumnGrid:
     """Sort the points of a cloud that lie between two corners into columns.
 
@@ -98,10 +96,8 @@ def build_column_grid(
         Side of a column in metres. It is doubled until there are at most four columns a point.
     low, high : (3,) float64
         Corners of the box, relative to `origin`; points outside it are left out.
-    corner : (float, float), optional
-        Where the columns begin, relative to `origin`; by default at `low`.
     """
-    x0, y0 = (float(low[0]), float(low[1])) if corner is None else corner
+    x0, y0 = float(low[0]), float(low[1])
     limit = max(_MIN_COLUMNS, 4 * len(xyz))
     while (math.floor((high[0] - x0) / cell) + 1) * (math.floor((high[1] - y0) / cell) + 1) > limit:
         cell *= 2.0

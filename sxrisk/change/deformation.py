@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sxrisk.change._column_grid import ColumnGrid, build_column_grid, cloud_bounds
-from sxrisk.change._core_points import thin_to_voxels
 from sxrisk.change._kernels import cylinder_statistics, sphere_normals
 from sxrisk.change._orientation import orient, station_of_points
 from sxrisk.change.detection import LodMethod, level_of_detection
 from sxrisk.change.result import M3C2Result
 from sxrisk.errors import CRSError, GeometryError, ParameterError
-from sxrisk.scans import Scan
+from sxrisk.scans import Scan, thin_rows
 
 __all__ = ["m3c2"]
 
@@ -72,8 +71,9 @@ def m3c2(
     max_depth_m : float
         One-sided half-length of the cylinder: change beyond it is not seen.
     registration_sigma_m : float, optional
-        1 sigma of the registration between the epochs. None takes it from the scans (root of the sum of squares of
-        those that know theirs); if neither does, the result says ``registration_unknown``.
+        1 sigma of the registration between the epochs. None takes it from the scans: the root of the sum of squares of
+        their own ``registration_sigma_m``. If one of them does not state its own (0.0 for the epoch that is the frame
+        of the others), the result says ``registration_unknown`` and its level of detection is a lower bound.
     lod : {"t", "lague"}
         See :func:`sxrisk.change.level_of_detection`.
     min_points : int
@@ -236,7 +236,7 @@ def _registration(first: Scan | None, second: Scan | None, given: float | None) 
             raise ParameterError(f"registration_sigma_m is {given!r}", expected="a length of 0 or more in metres")
         return float(given), False
     known = [s.registration_sigma_m for s in (first, second) if s is not None and s.registration_sigma_m is not None]
-    return math.hypot(*known), not known
+    return math.hypot(*known), len(known) < 2
 
 
 def _core_points(
@@ -245,7 +245,7 @@ def _core_points(
     """Core points and, where they were taken from the reference, their rows in it."""
     if given is not None:
         return _points(given, "core_points"), None
-    rows = thin_to_voxels(first.xyz, spacing, first.low, first.high)
+    rows = thin_rows(first.xyz, spacing)
     return first.xyz[rows], rows
 
 

@@ -5,7 +5,17 @@ identical: they differ by the plate motion since 2000.0, some decimetres in Shan
 """
 
 from sxrisk.crs._metric import GEOD, geodesic_distance_m, local_metric, point_scale_factor, zone_epsg
-from sxrisk.crs._names import GEOGRAPHIC_EPSG, China, crs_source, geographic_transform, is_gauss_kruger, parse_crs
+from sxrisk.crs._names import (
+    GEOGRAPHIC_EPSG,
+    China,
+    PlanTransform,
+    crs_source,
+    geographic_transform,
+    is_gauss_kruger,
+    parse_crs,
+    plan_transform,
+    refuse_unusable,
+)
 from sxrisk.crs._offsets import (
     bd09_to_gcj02,
     bd09_to_wgs84,
@@ -14,12 +24,13 @@ from sxrisk.crs._offsets import (
     wgs84_to_bd09,
     wgs84_to_gcj02,
 )
-from sxrisk.crs._reproject import reproject_geometries, to_geographic
+from sxrisk.crs._reproject import move_geometries, reproject_geometries, to_geographic
 
 __all__ = [
     "GEOD",
     "GEOGRAPHIC_EPSG",
     "China",
+    "PlanTransform",
     "bd09_to_gcj02",
     "bd09_to_wgs84",
     "crs_source",
@@ -29,8 +40,11 @@ __all__ = [
     "geographic_transform",
     "is_gauss_kruger",
     "local_metric",
+    "move_geometries",
     "parse_crs",
+    "plan_transform",
     "point_scale_factor",
+    "refuse_unusable",
     "reproject_geometries",
     "to_geographic",
     "wgs84_to_bd09",

@@ -16,12 +16,23 @@ from pyproj.exceptions import ProjError
 from sxrisk.crs._offsets import bd09_to_wgs84, gcj02_to_wgs84
 from sxrisk.errors import CRSError
 
-__all__ = ["GEOGRAPHIC_EPSG", "China", "crs_source", "geographic_transform", "is_gauss_kruger", "parse_crs"]
+__all__ = [
+    "GEOGRAPHIC_EPSG",
+    "China",
+    "PlanTransform",
+    "crs_source",
+    "geographic_transform",
+    "is_gauss_kruger",
+    "is_linear",
+    "parse_crs",
+    "plan_transform",
+    "refuse_unusable",
+]
 
 GEOGRAPHIC_EPSG = 4490
 
 Coordinates: TypeAlias = NDArray[np.float64]
-GeographicTransform: TypeAlias = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
+PlanTransform: TypeAlias = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
 
 
 class China(StrEnum):
@@ -63,8 +74,8 @@ def parse_crs(text: str | int | CRS) -> CRS | China:
     Raises
     ------
     CRSError
-        If the text names no CRS, if it is a legacy datum (Beijing 1954, Xian 1980, ...) or a local grid whose place on
-        the earth needs parameters, or if only a ballpark transform to CGCS2000 exists.
+        If the text names no CRS, if it is a legacy datum (Beijing 1954, Xian 1980, ...), geocentric, or a local grid
+        whose place on the earth needs parameters, or if only a ballpark transform to CGCS2000 exists.
 
     Examples
     --------
@@ -116,10 +127,41 @@ def _checked(crs: CRS, shown: str) -> CRS:
             expected=_EXAMPLES,
             remedy="Its place on the earth needs parameters; transform it first",
         )
-    if _datum_family(crs) == "legacy":
-        raise CRSError(f"{label} is a legacy datum", expected=_EXAMPLES, remedy=_LEGACY_REMEDY)
+    refuse_unusable(crs, shown)
     geographic_transform(crs)
     return crs
+
+
+def refuse_unusable(crs: CRS, shown: str | None = None) -> None:
+    """Refuse what nothing may be computed in: legacy datums, and geocentric systems, which have no ground plan.
+
+    Parameters
+    ----------
+    crs : pyproj.CRS
+        Not compound. Local grids pass: they have a plan, though no place on the earth.
+    shown : str, optional
+        What the user called it; default its name.
+
+    Raises
+    ------
+    CRSError
+        If it is one of these.
+
+    Examples
+    --------
+    >>> refuse_unusable(CRS(4479))
+    Traceback (most recent call last):
+    sxrisk.errors.CRSError: China Geodetic Coordinate System 2000 is geocentric ...
+    """
+    label = crs.name if shown is None or shown == crs.name else f"{shown} ({crs.name})"
+    if _datum_family(crs) == "legacy":
+        raise CRSError(f"{label} is a legacy datum", expected=_EXAMPLES, remedy=_LEGACY_REMEDY)
+    if crs.is_geocentric:
+        raise CRSError(
+            f"{label} is geocentric: its X, Y, Z count from the middle of the earth and are no ground plan",
+            expected=f"longitude and latitude or a projection, {_EXAMPLES}",
+            remedy="Have the coordinates converted to longitude, latitude and height",
+        )
 
 
 def _datum_family(crs: CRS) -> Literal["cgcs2000", "wgs84", "legacy", "other"]:
@@ -166,7 +208,7 @@ def is_gauss_kruger(crs: CRS | China) -> bool:
     return operation is not None and operation.method_name in ("Transverse Mercator", "Gauss Kruger")
 
 
-def geographic_transform(crs: CRS | China) -> GeographicTransform:
+def geographic_transform(crs: CRS | China) -> PlanTransform:
     """Vectorised function from a CRS to longitude and latitude in EPSG:4490.
 
     Parameters
@@ -189,31 +231,88 @@ def geographic_transform(crs: CRS | China) -> GeographicTransform:
     return _geographic_transform(crs)
 
 
+def plan_transform(source: str | int | CRS | China, target: str | int | CRS) -> PlanTransform:
+    """Vectorised function between the ground plans of two systems, the only way from one to the other in sxrisk.
+
+    WGS 84 and CGCS2000 count as identical, in projections of either too. Heights are not touched.
+
+    Parameters
+    ----------
+    source, target : str, int or pyproj.CRS
+        What :func:`parse_crs` accepts; the target cannot be an offset system.
+
+    Returns
+    -------
+    callable
+        ``(x, y) -> (x, y)``, arrays in and out, easting (longitude) first. What cannot be transformed becomes inf.
+
+    Raises
+    ------
+    CRSError
+        If a system cannot be placed on the earth (legacy datum, local grid, geocentric), if the target is GCJ-02 or
+        BD-09, or if PROJ knows no transform but a ballpark one.
+
+    Examples
+    --------
+    >>> x, y = plan_transform("EPSG:32649", "EPSG:4546")(500000.0, 4100000.0)
+    >>> round(float(x)), round(float(y))
+    (500000, 4101641)
+    """
+    first, last = parse_crs(source), parse_crs(target)
+    if isinstance(last, China):
+        raise CRSError(f"nothing is transformed to {last}", expected=_EXAMPLES.rsplit(", ", 1)[0])
+    if not isinstance(first, China):
+        if first == last:
+            return _identity
+        if _datum_family(_plan(first)) == _datum_family(_plan(last)) == "other":
+            # By way of WGS 84 two datums of one country would gather the errors of both shifts.
+            return _transform(_checked_transformer(_plan(first), _plan(last)))
+    to_lonlat, operation = geographic_transform(first), _to_lonlat(last)
+    from_lonlat = _identity if operation is None else _transform(operation, "INVERSE")
+    return lambda x, y: from_lonlat(*to_lonlat(x, y))
+
+
+def _geographic_transform(crs: CRS) -> PlanTransform:
+    operation = _to_lonlat(crs)
+    return _identity if operation is None else _transform(operation)
+
+
 @lru_cache(maxsize=64)
-def _geographic_transform(crs: CRS) -> GeographicTransform:
-    plan = crs.to_2d() if len(crs.axis_info) > 2 and not crs.is_geocentric else crs
-    if crs.is_compound:
-        plan = crs.sub_crs_list[0]
+def _to_lonlat(crs: CRS) -> Transformer | None:
+    """PROJ's operation from a system to longitude and latitude; None where its coordinates are these already."""
+    plan = _plan(crs)
     family = _datum_family(plan)
     if family in ("cgcs2000", "wgs84") and plan.geodetic_crs is not None and plan.prime_meridian is not None:
         if plan.is_geographic and _is_plain_degrees(plan):
-            return _identity
+            return None
         # Only the projection is undone: between these datums nothing is shifted (see the package's docstring).
         target = CRS.from_epsg(4490 if family == "cgcs2000" else 4326) if plan.is_bound else plan.geodetic_crs
     else:
         target = CRS.from_epsg(4326)
+    return _checked_transformer(plan, target)
+
+
+def _plan(crs: CRS) -> CRS:
+    if crs.is_compound:
+        return crs.sub_crs_list[0]
+    return crs.to_2d() if len(crs.axis_info) > 2 else crs
+
+
+def _checked_transformer(source: CRS, target: CRS) -> Transformer:
     try:
-        transformer = Transformer.from_crs(plan, target, always_xy=True, allow_ballpark=False)
+        return Transformer.from_crs(source, target, always_xy=True, allow_ballpark=False)
     except ProjError as error:
         raise CRSError(
-            f"the datum of {crs.name!r} is unknown: only a ballpark transform to CGCS2000 exists",
+            f"the datum of {source.name!r} is unknown: only a ballpark transform to {target.name!r} exists",
             expected=_EXAMPLES,
             remedy="Declare the CRS of the data if you know it, or have the data transformed to CGCS2000",
         ) from error
 
+
+def _transform(operation: Transformer, direction: Literal["FORWARD", "INVERSE"] = "FORWARD") -> PlanTransform:
     def transform(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
-        lon, lat = transformer.transform(x, y)
-        return np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+        moved_x, moved_y = operation.transform(x, y, direction=direction)
+        return np.asarray(moved_x, dtype=np.float64), np.asarray(moved_y, dtype=np.float64)
 
     return transform
 

@@ -8,13 +8,21 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from sxrisk.crs._metric import GEOD
-from sxrisk.crs._names import GEOGRAPHIC_EPSG, China, GeographicTransform, geographic_transform, is_linear, parse_crs
+from sxrisk.crs._names import (
+    GEOGRAPHIC_EPSG,
+    China,
+    PlanTransform,
+    geographic_transform,
+    is_linear,
+    parse_crs,
+    plan_transform,
+)
 from sxrisk.errors import CRSError, GeometryError
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["reproject_geometries", "to_geographic"]
+__all__ = ["move_geometries", "reproject_geometries", "to_geographic"]
 
 # Edges bent by more than the first are cut so that the pieces keep the second: both under the promised millimetre, for
 # three probes can miss the very maximum, and apart, or every cut would be followed by another.
@@ -68,6 +76,29 @@ def to_geographic(frame: "gpd.GeoDataFrame", crs: str | int | CRS | China | None
     return frame.set_geometry(geometries).set_crs(GEOGRAPHIC_EPSG, allow_override=True)
 
 
+def move_geometries(geometries: Any, source: str | int | CRS, target: str | int | CRS) -> Any:
+    """One geometry or an array of them, vertex by vertex, by :func:`plan_transform`; two-dimensional.
+
+    Edges are not densified: for drawing, and for sites, whose extent bends no edge by a millimetre.
+
+    Parameters
+    ----------
+    geometries : shapely geometry or array of them
+    source, target : str, int or pyproj.CRS
+
+    Returns
+    -------
+    shapely geometry or array of them
+
+    Raises
+    ------
+    CRSError
+        As :func:`plan_transform`.
+    """
+    transform = plan_transform(source, target)
+    return shapely.transform(shapely.force_2d(geometries), lambda xy: np.column_stack(transform(xy[:, 0], xy[:, 1])))
+
+
 def reproject_geometries(geometries: NDArray[Any], crs: CRS | China) -> NDArray[Any]:
     """Shapely geometries from `crs` to EPSG:4490, two-dimensional, long edges densified.
 
@@ -99,7 +130,7 @@ def reproject_geometries(geometries: NDArray[Any], crs: CRS | China) -> NDArray[
     return shapely.transform(flat, lambda xy: np.column_stack(transform(xy[:, 0], xy[:, 1])))
 
 
-def _densify(geometries: NDArray[Any], transform: GeographicTransform) -> NDArray[Any]:
+def _densify(geometries: NDArray[Any], transform: PlanTransform) -> NDArray[Any]:
     """Cut edges in source coordinates until the transform bends none of the pieces by more than the tolerance."""
     geometries = geometries.copy()
     pending = np.arange(len(geometries))
@@ -112,9 +143,7 @@ def _densify(geometries: NDArray[Any], transform: GeographicTransform) -> NDArra
     return geometries
 
 
-def _needed_lengths(
-    geometries: NDArray[Any], transform: GeographicTransform
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def _needed_lengths(geometries: NDArray[Any], transform: PlanTransform) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Which geometries still have bent edges, and the edge length (source units) that should cure each."""
     owner, start, end = _edges(geometries)
     lon, lat = transform(np.concatenate([start[:, 0], end[:, 0]]), np.concatenate([start[:, 1], end[:, 1]]))

@@ -3,7 +3,7 @@
 from sxrisk.layers.county import assign_county
 from sxrisk.layers.dem import read_dem
 from sxrisk.layers.geopackage import write_layers_gpkg
-from sxrisk.layers.kinds import KINDS, Attribute, Kind, kind
+from sxrisk.layers.kinds import KINDS, Attribute, Kind, kind, kinds_called
 from sxrisk.layers.read import COMMON_COLUMNS, load_layer, read_layer
 from sxrisk.layers.report import REJECT_COLUMNS, Issue, LayerReport, LoadedLayer
 
@@ -18,6 +18,7 @@ __all__ = [
     "LoadedLayer",
     "assign_county",
     "kind",
+    "kinds_called",
     "load_layer",
     "read_dem",
     "read_layer",

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sxrisk.errors import MissingFieldError, ParameterError
+from sxrisk.layers._headers import find_named, find_only, row_numbers, spelt_out
 from sxrisk.layers._source import Source
 from sxrisk.layers._values import Parsed, parse_attribute
 from sxrisk.layers.kinds import Attribute, Kind, header_key, split_unit, synonyms_of
@@ -18,6 +19,7 @@ from sxrisk.layers.report import Issue
 __all__ = ["Matched", "canonical_attributes", "known_headers", "match_columns"]
 
 _COMMON = ("id", "name", "county", "position_sigma_m")
+_NOT_UNDERSTOOD = {"number": "number_not_usable", "bool": "yes_no_not_understood", "date": "date_not_understood"}
 _COORDINATES = ("longitude", "latitude", "easting", "northing", "x", "y", "wkt")
 
 
@@ -31,6 +33,7 @@ class Matched:
     y: str | None = None
     wkt: str | None = None
     axes_sure: bool = True
+    issues: list[Issue] = field(default_factory=list)
 
     @property
     def used(self) -> frozenset[str]:
@@ -49,13 +52,18 @@ def known_headers(kind: Kind) -> frozenset[str]:
     """Keys of every header that means something for the kind."""
     words = [word for role in (*_COMMON, *_COORDINATES) for word in synonyms_of(role)]
     words += [word for attribute in kind.attributes for word in attribute.synonyms]
-    return frozenset(header_key(word) for word in words)
+    words += [word for role in ("id", "name") for _, forms in spelt_out(role, kind) for word in forms]
+    return frozenset(header_key(word) for word in (*words, *row_numbers()))
 
 
 def match_columns(
     source: Source, kind: Kind, columns: Mapping[str, str], path: Path, *, x: str | None, y: str | None
 ) -> Matched:
     """Headers of the canonical columns; a header serves one purpose only.
+
+    What a list of synonyms names comes first. Then a header of id or name may be a noun of the kind and an ending
+    (采场编号); what is left is taken by its ending alone (矿权编码, 固有风险等级) where it is the only such header.
+    Where several could be meant none is taken, and an issue names them.
 
     Raises
     ------
@@ -107,14 +115,70 @@ def match_columns(
     if source.geometry is None:
         _match_coordinates(matched, find, x, y)
         free -= {header for header in (matched.x, matched.y, matched.wkt) if header is not None}
-    wanted = [(matched.common, role, synonyms_of(role)) for role in _COMMON]
-    wanted += [(matched.attributes, attribute.name, attribute.synonyms) for attribute in kind.attributes]
-    for table_of, canonical, words in wanted:
-        found = find(words) if canonical not in table_of else None
+
+    def take(table_of: dict[str, str], canonical: str, found: str | None) -> None:
         if found is not None:
             table_of[canonical] = found
             free.discard(found)
+
+    settled = set(matched.common)
+    for role in _COMMON:
+        if role not in settled:
+            take(matched.common, role, find(synonyms_of(role)))
+        if role not in matched.common and role in ("id", "name"):
+            _settle(matched, role, find_named(role, kind, headers, free, source.cut_headers), take, settled)
+    for attribute in kind.attributes:
+        if attribute.name not in matched.attributes:
+            take(matched.attributes, attribute.name, find(attribute.synonyms))
+    for attribute in kind.attributes:
+        if attribute.vocabulary is not None and attribute.name not in matched.attributes:
+            _settle(matched, attribute.name, find_only(attribute, kind, headers, free), take, settled)
+    for role in ("id", "name"):
+        if role not in matched.common and role not in settled:
+            _settle(matched, role, find_only(role, kind, headers, free), take, settled)
+    _tell_what_is_missing(matched, kind, find, take)
     return matched
+
+
+def _settle(matched: Matched, canonical: str, found: list[str], take: Any, settled: set[str]) -> None:
+    """Take the only candidate; of several none, and say so."""
+    if len(found) == 1:
+        take(matched.common if canonical in _COMMON else matched.attributes, canonical, found[0])
+    elif found:
+        settled.add(canonical)
+        listed = ", ".join(map(repr, found))
+        matched.issues.append(
+            Issue(
+                "header_ambiguous",
+                f"{listed} could each be the {canonical}, none was taken; "
+                f"say which: columns = {{ {canonical} = {found[0]!r} }}",
+                column=canonical,
+            )
+        )
+
+
+def _tell_what_is_missing(matched: Matched, kind: Kind, find: Any, take: Any) -> None:
+    if "id" not in matched.common:
+        numbers = find(row_numbers())
+        take(matched.common, "id", numbers)
+        source = "row numbers" if numbers is None else f"the row numbers of {numbers!r}"
+        matched.issues.append(
+            Issue(
+                "no_id_column",
+                f"no column of ids was found: ids are {source}, which shift when rows are inserted; "
+                "name the column: columns = { id = '...' }",
+                column="id",
+            )
+        )
+    if kind.name == "boundary" and "name" not in matched.common:
+        matched.issues.append(
+            Issue(
+                "boundary_without_name",
+                "no column of names was found: features in these areas get no county; "
+                "name the column: columns = { name = '...' }",
+                column="name",
+            )
+        )
 
 
 def _require(header: str, headers: list[str], path: Path) -> None:
@@ -137,7 +201,7 @@ def _match_coordinates(matched: Matched, find: Any, x: str | None, y: str | None
 def canonical_attributes(
     table: pd.DataFrame, matched: Matched, kind: Kind, rows: NDArray[np.int64], values: Mapping[str, object]
 ) -> tuple[dict[str, pd.Series], list[Issue]]:
-    """Every attribute of the kind, in order, in its canonical form; missing ones are NaN, ``<NA>`` or ``""``.
+    """Every attribute of the kind, in order, in its canonical form; missing ones are NaN, NaT, ``<NA>`` or ``""``.
 
     Parameters
     ----------
@@ -192,11 +256,14 @@ def _issues(
         )
     if parsed.bad.any():
         first = values.iloc[int(np.flatnonzero(parsed.bad)[0])]
-        code = {"number": "number_not_usable", "bool": "yes_no_not_understood"}.get(attribute.type, "word_not_known")
+        code = _NOT_UNDERSTOOD.get(attribute.type, "word_not_known")
         detail = parsed.problem or f"{header} = {str(first)[:60]!r}"
         if attribute.minimum is not None and not parsed.problem:
             unit_text = f" {attribute.canonical_unit}" if attribute.canonical_unit not in ("", "count") else ""
             upper = f" to {attribute.maximum}" if attribute.maximum is not None else " or more"
             detail += f", expected a number, {attribute.minimum}{upper}{unit_text}"
         issues.append(Issue.of_rows(code, detail, rows[parsed.bad], attribute.name))
+    if parsed.coarse is not None and parsed.coarse.any():
+        detail = f"{header} names a month or a year only, read as its first day"
+        issues.append(Issue.of_rows("day_assumed", detail, rows[parsed.coarse], attribute.name))
     return issues

@@ -1,5 +1,6 @@
 """A file as it is: its columns, rows and geometries before anything is understood."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ class Source:
         In the file's own coordinates; None where the geometry stands in columns.
     crs : pyproj.CRS or None
         What the file says.
+    crs_by_format : bool
+        The file itself says nothing of it: its format has a default.
     cut_headers : frozenset of str
         Headers that the format may have cut short (ten bytes in a Shapefile).
     broken : dict
@@ -41,6 +44,7 @@ class Source:
     rows: NDArray[np.int64]
     geometry: NDArray[Any] | None = None
     crs: CRS | None = None
+    crs_by_format: bool = False
     broken: dict[int, tuple[str, str]] = field(default_factory=dict)
     encoding: str = ""
     separator: str = ""
@@ -103,10 +107,19 @@ def wrap_read_errors(path: Path, expected: str, *errors: type[Exception]) -> Ite
     except InputError:
         raise
     except errors as error:
-        first = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         raise FileFormatError(
-            f"the file cannot be read: {first}",
+            f"the file cannot be read: {_told(error)}",
             where=path,
             expected=expected,
             remedy="It may be cut short or damaged: export or copy it again",
         ) from error
+
+
+def _told(error: BaseException) -> str:
+    """First line of what a library says, without advice on its own use."""
+    # Rasterio tells the reason in the error that caused the one it raises.
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    first = lines[0].split("; It might help")[0].rstrip(".") if lines else type(error).__name__
+    return re.sub(r"'/vsimem/[^']*'", "the content is", first)[:300]

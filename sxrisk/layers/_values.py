@@ -1,8 +1,9 @@
-"""From written values to numbers with a unit, words of a vocabulary, and yes or no. All by column, never by row."""
+"""From written values to numbers with a unit, dates, words of a vocabulary, and yes or no. All by column."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from sxrisk.layers.kinds import Attribute, Vocabulary, header_key, split_unit, unit_key
 
-__all__ = ["Parsed", "as_text", "parse_attribute", "parse_coordinate", "parse_number"]
+__all__ = ["Parsed", "as_text", "parse_attribute", "parse_coordinate", "parse_date", "parse_number"]
 
 _MISSING = frozenset(
     ["", "-", "--", "---", "—", "——", "/", "无", "未知", "不详", "暂无", "空",
@@ -26,15 +27,28 @@ _DEGREES = re.compile(
 _TRUE = frozenset(("是", "有", "已", "已安装", "已建", "安装", "y", "yes", "true", "t", "1", "√", "✓", "在线"))
 _FALSE = frozenset(("否", "没有", "未", "未安装", "未建", "n", "no", "false", "f", "0", "×", "x", "无"))
 _LEAST_PART_LATIN, _LEAST_PART_HAN = 4, 2
+_DATE = re.compile(
+    r"(?P<y>\d{4})(?:[-/.年](?:(?P<m>\d{1,2})(?:[-/.月](?:(?P<d>\d{1,2})(?:日|号)?)?)?)?)?"
+    r"(?:[T ]\d{1,2}[:时].*)?"
+)
+_PACKED_DATE = re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})?")
+# A bare number in the first range is a year, in the second a day as Excel counts them (1920 to 2099).
+_FIRST_YEAR, _LAST_YEAR = 1800, 2199
+_FIRST_SERIAL, _LAST_SERIAL = 7306, 73050
+_EXCEL_DAY_0 = date(1899, 12, 30).toordinal()
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """Values of a column, and a mask of those that were written but not understood."""
+    """Values of a column, and a mask of those that were written but not understood.
+
+    ``coarse`` marks dates that were given as a month or a year only.
+    """
 
     data: pd.Series
     bad: NDArray[np.bool_]
     problem: str = ""
+    coarse: NDArray[np.bool_] | None = None
 
 
 def as_text(values: pd.Series) -> pd.Series:
@@ -153,6 +167,58 @@ def _degrees(word: str) -> float | None:
     return -value if negative else value
 
 
+def parse_date(values: pd.Series) -> Parsed:
+    """Days as ``datetime64[s]``; a month or a year alone stands for its first day and is marked as coarse.
+
+    Parameters
+    ----------
+    values : Series
+        Dates of any kind that pandas knows, or text and numbers: 2015-03-01, 2015/3/1, 2015年3月1日, 2015年3月, 2015,
+        20150301, or the days since 1899-12-30 of a spreadsheet.
+
+    Returns
+    -------
+    Parsed
+        NaT for what is missing or not understood.
+
+    Examples
+    --------
+    >>> parse_date(pd.Series(["2015年3月", "42064", "soon"])).data.dt.date.tolist()
+    [datetime.date(2015, 3, 1), datetime.date(2015, 3, 1), NaT]
+    """
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        values = values.dt.tz_convert("Asia/Shanghai").dt.tz_localize(None)
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        nothing_bad = np.zeros(len(values), dtype=bool)
+        return Parsed(values.dt.normalize().astype("datetime64[s]"), nothing_bad, coarse=nothing_bad.copy())
+    codes, distinct = pd.factorize(as_text(values))
+    days = np.full(len(distinct), np.datetime64("NaT"), dtype="datetime64[s]")
+    wrong, coarse = np.zeros(len(distinct), dtype=bool), np.zeros(len(distinct), dtype=bool)
+    for at, written in enumerate(distinct):
+        word = unicodedata.normalize("NFKC", written).strip()
+        if word.casefold() in _MISSING:
+            continue
+        day, coarse[at] = _day(word)
+        wrong[at] = day is None
+        if day is not None:
+            days[at] = np.datetime64(day)
+    return Parsed(pd.Series(days[codes], index=values.index), wrong[codes], coarse=coarse[codes])
+
+
+def _day(word: str) -> tuple[date | None, bool]:
+    """Day that a text means, and whether the text names no day but a month or year."""
+    if word.isdigit() and _FIRST_SERIAL <= int(word) <= _LAST_SERIAL:
+        return date.fromordinal(_EXCEL_DAY_0 + int(word)), False
+    match = _DATE.fullmatch(re.sub(r"\s*([-/.年月日号])\s*", r"\1", word)) or _PACKED_DATE.fullmatch(word)
+    if match is None or not _FIRST_YEAR <= int(match["y"]) <= _LAST_YEAR:
+        return None, False
+    try:
+        day = date(int(match["y"]), int(match["m"] or 1), int(match["d"] or 1))
+    except ValueError:
+        return None, False
+    return day, match["d"] is None
+
+
 def parse_attribute(values: pd.Series, attribute: Attribute, header: str) -> Parsed:
     """A column in the canonical form of an attribute.
 
@@ -168,7 +234,7 @@ def parse_attribute(values: pd.Series, attribute: Attribute, header: str) -> Par
     Returns
     -------
     Parsed
-        float64, nullable boolean, or text (missing ``""``).
+        float64, datetime64, nullable boolean, or text (missing ``""``).
     """
     if attribute.type == "number":
         parsed = parse_number(values, attribute, split_unit(header)[1])
@@ -182,6 +248,8 @@ def parse_attribute(values: pd.Series, attribute: Attribute, header: str) -> Par
         if impossible.any():
             return Parsed(parsed.data.mask(impossible), parsed.bad | impossible, parsed.problem)
         return parsed
+    if attribute.type == "date":
+        return parse_date(values)
     text = as_text(values)
     if attribute.type == "bool":
         return _booleans(text)

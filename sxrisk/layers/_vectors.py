@@ -1,11 +1,15 @@
 """Vector files by GDAL: Shapefile, GeoPackage, GeoJSON, KML; and GeoParquet."""
 
 import codecs
+import re
+import sqlite3
 import struct
 import warnings
-from io import BytesIO
+from contextlib import closing
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -25,43 +29,98 @@ _SHP_MAGIC = 9994
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _DBF_SAMPLE_BYTES = 20_000_000
 _DBF_NAME_BYTES = 10
+_XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+# GDAL goes by content: these make it open other files, databases or addresses that the text names.
+_NAMES_OTHER_SOURCES = re.compile(r"<OGR\w*DataSource|gdal_streamed_alg")
+_CRS_MEMBER = re.compile(r'"crs"\s*:\s*\{')
 
 
 def read_geojson(path: Path, *, encoding: str | None) -> Source:
-    """Features of a GeoJSON file; without a ``crs`` member the format means WGS 84."""
+    """Features of a GeoJSON file; without a ``crs`` member the format means WGS 84.
+
+    Raises
+    ------
+    FileFormatError
+        If the text is no JSON object, names other sources, cannot be decoded or is cut short.
+    InputError
+        If it holds no feature.
+    CRSError
+        If its ``crs`` member cannot be read.
+    """
     text, found = decode_text(path.read_bytes(), path, encoding)
-    # The content decides the driver: GDAL would open anything, a VRT that names other files too.
     if not text.lstrip().startswith("{"):
         raise FileFormatError("the file is no GeoJSON", where=path, expected="a JSON object of type FeatureCollection")
+    _refuse_other_sources(text, path)
     source = _read_gdal(BytesIO(text.lstrip().encode()), path, "a GeoJSON FeatureCollection")
     source.encoding = found
+    source.crs_by_format = _CRS_MEMBER.search(text) is None
     return source
 
 
 def read_geopackage(path: Path, *, layer: str | None) -> Source:
-    """Features of one layer of a GeoPackage."""
+    """Features of one layer of a GeoPackage.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no GeoPackage or damaged, or `layer` is not in it or needed and not named.
+    InputError
+        If it holds no layer with geometries, or no feature.
+    CRSError
+        If its coordinate system cannot be read.
+    """
     with path.open("rb") as stream:
         if stream.read(16) != _SQLITE_MAGIC:
             raise FileFormatError("the file is no GeoPackage", where=path, expected="an SQLite database (.gpkg)")
-    return _read_gdal(path, path, "a GeoPackage", layer=_choose_layer(path, layer))
+    _check_pages(path)
+    return _read_gdal(path, path, "a GeoPackage", layer=_choose_layer(path, layer), drivers=("GPKG",))
+
+
+def _check_pages(path: Path) -> None:
+    """Refuse a damaged database: GDAL reads round broken pages and says nothing."""
+    with (
+        wrap_read_errors(path, "a whole GeoPackage", sqlite3.Error),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database,
+    ):
+        (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        raise FileFormatError(
+            f"the database is damaged: {answer.splitlines()[-1]}", where=path, expected="a whole GeoPackage",
+            remedy="Export or copy it again",
+        )  # fmt: skip
 
 
 def read_kml(path: Path, *, layer: str | None) -> Source:
-    """Features of a KML file, all folders unless one is named; KML is WGS 84 by definition."""
+    """Features of a KML file, all folders unless one is named; KML is WGS 84 by definition.
+
+    Raises
+    ------
+    FileFormatError
+        If the root element is not ``kml``, entities are declared, other sources are named, the file is damaged, or
+        there is no folder `layer`.
+    InputError
+        If it holds no feature.
+    """
     text, found = decode_text(path.read_bytes(), path)
-    if "<kml" not in text[:5000]:
-        raise FileFormatError("the file is no KML", where=path, expected="an XML document with the root element kml")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise FileFormatError("the KML declares entities, which are not expanded", where=path, remedy="Export it again")
+    if _root_element(text) != "kml":
+        raise FileFormatError("the file is no KML", where=path, expected="an XML document with the root element kml")
+    _refuse_other_sources(text, path)
     import pyogrio
 
     expected = "a KML document"
+    # GDAL gets the very text that was checked.
+    data = _XML_DECLARATION.sub("", text).encode()
     with wrap_read_errors(path, expected, *_gdal_errors()):
-        folders = [str(name) for name, _ in pyogrio.list_layers(path)]
+        folders = [str(name) for name, _ in pyogrio.list_layers(data)]
     chosen = [layer] if layer is not None else folders
     if not chosen or not set(chosen) <= set(folders):
         raise FileFormatError(f"there is no folder {layer!r}", where=path, expected=f"one of {', '.join(folders)}")
-    parts = [_read_gdal(path, path, expected, layer=folder, allow_empty=True) for folder in chosen]
+    parts = [
+        _read_gdal(BytesIO(data), path, expected, layer=folder, allow_empty=True, drivers=("LIBKML", "KML"))
+        for folder in chosen
+    ]
     table = pd.concat(
         [part.table.assign(folder=folder) for part, folder in zip(parts, chosen, strict=True)], ignore_index=True
     )
@@ -74,7 +133,17 @@ def read_kml(path: Path, *, layer: str | None) -> Source:
 
 
 def read_shapefile(path: Path, *, encoding: str | None) -> Source:
-    """Features of a Shapefile; its encoding by ``.cpg``, else by what the ``.dbf`` holds."""
+    """Features of a Shapefile; its encoding by ``.cpg``, else by what the ``.dbf`` holds.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no Shapefile, a part is missing or cut short, or the encoding is unknown.
+    InputError
+        If it holds no feature.
+    CRSError
+        If its ``.prj`` cannot be read.
+    """
     _check_shapefile(path)
     chosen = encoding or _cpg_encoding(path)
     issues: list[Issue] = []
@@ -87,7 +156,9 @@ def read_shapefile(path: Path, *, encoding: str | None) -> Source:
     except LookupError as error:
         raise FileFormatError(f"{chosen!r} is no known encoding", where=path, expected="e.g. utf-8, gb18030") from error
     # Latin-1 keeps every byte: decoded by GDAL, a name that is cut inside a character would end the reading.
-    source = _read_gdal(path, path, "a Shapefile (.shp with .shx and .dbf)", encoding="ISO-8859-1")
+    source = _read_gdal(
+        path, path, "a Shapefile (.shp with .shx and .dbf)", encoding="ISO-8859-1", drivers=("ESRI Shapefile",)
+    )
     cut = {at for at, name in enumerate(source.table.columns) if len(name) >= _DBF_NAME_BYTES - 1}
     _decode(source, codec)
     source.cut_headers = frozenset(source.table.columns[at] for at in cut)
@@ -97,13 +168,42 @@ def read_shapefile(path: Path, *, encoding: str | None) -> Source:
 
 
 def read_geoparquet(path: Path) -> Source:
-    """Features of a GeoParquet file."""
+    """Features of a GeoParquet file.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no GeoParquet or damaged.
+    InputError
+        If it holds no feature.
+    CRSError
+        If its coordinate system cannot be read.
+    """
     import geopandas as gpd
     import pyarrow as pa
 
     with wrap_read_errors(path, "a GeoParquet file", pa.ArrowException, OSError, ValueError, KeyError, TypeError):
         frame = gpd.read_parquet(path)
     return _as_source(frame, path)
+
+
+def _root_element(text: str) -> str:
+    """Local name of an XML document's root element; empty where there is none."""
+    try:
+        _, root = next(ElementTree.iterparse(StringIO(text.lstrip()), events=("start",)))
+    except (ElementTree.ParseError, StopIteration):
+        return ""
+    return str(root.tag).rpartition("}")[2]
+
+
+def _refuse_other_sources(text: str, path: Path) -> None:
+    named = _NAMES_OTHER_SOURCES.search(text)
+    if named is not None:
+        raise FileFormatError(
+            f"the file names other sources ({named[0]}), which are not opened",
+            where=path,
+            expected="a file that holds its features itself",
+        )
 
 
 def _check_shapefile(path: Path) -> None:
@@ -212,12 +312,17 @@ def _choose_layer(path: Path, layer: str | None) -> str:
 
 def _read_gdal(
     what: Path | BytesIO, path: Path, expected: str, *, layer: str | None = None, encoding: str | None = None,
-    allow_empty: bool = False,
+    allow_empty: bool = False, drivers: tuple[str, ...] = (),
 ) -> Source:  # fmt: skip
+    """Read with GDAL, which chooses its driver by content; `drivers` are those that may have been chosen."""
     import pyogrio
 
     with wrap_read_errors(path, expected, *_gdal_errors()), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        if drivers:
+            driver = pyogrio.read_info(what, layer=layer, encoding=encoding)["driver"]
+            if driver not in drivers:
+                raise FileFormatError(f"the content is of the format {driver}", where=path, expected=expected)
         frame = pyogrio.read_dataframe(what, layer=layer, encoding=encoding)
     source = _as_source(frame, path, allow_empty=allow_empty)
     texts = dict.fromkeys(str(item.message)[:300] for item in caught if issubclass(item.category, RuntimeWarning))

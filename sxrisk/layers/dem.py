@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_dem"]
 
+# Only these may open a file: a VRT may name any other file on the machine or the network.
 _DRIVERS = ("GTiff", "AAIGrid", "USGSDEM", "HFA", "SRTMHGT", "EHdr", "GPKG")
 # Below the Turpan basin and above Everest nothing is ground: such cells are fillers that the file does not declare.
 _LOWEST_M, _HIGHEST_M = -500.0, 9000.0
@@ -53,14 +54,17 @@ def read_dem(
     """
     import rasterio
     import rioxarray
+    from rasterio.io import DatasetReader
 
     path = check_file(path)
     expected = "an elevation raster such as a GeoTIFF"
     errors = (rasterio.errors.RasterioError, rasterio.errors.RasterioIOError, OSError, ValueError)
-    with wrap_read_errors(path, expected, *errors), rasterio.open(path) as dataset:
-        # Nothing is read before this: a VRT may name any other file on the machine or the network.
-        if dataset.driver not in _DRIVERS:
-            raise FileFormatError(f"the format {dataset.driver} is not read here", where=path, expected=expected)
+    with (
+        wrap_read_errors(path, expected, *errors),
+        rasterio.Env(),
+        # rasterio.open takes one driver only.
+        DatasetReader(str(path), driver=list(_DRIVERS)) as dataset,
+    ):
         opened = rioxarray.open_rasterio(dataset, masked=True)
         if isinstance(opened, list) or "band" not in opened.dims:
             raise FileFormatError("the file holds several rasters", where=path, expected=expected)

@@ -12,6 +12,8 @@ from sxrisk.errors import OutputError
 
 __all__ = ["write_layers_gpkg"]
 
+# Primary key and geometry, which GDAL adds under these names.
+_OWN_COLUMNS = ("fid", "geom")
 _FIXED_DATE = "2000-01-01T00:00:00.000Z"
 
 
@@ -54,10 +56,10 @@ def write_layers_gpkg(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame], 
     except failures as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"the GeoPackage cannot be written: {error}", where=path,
-            remedy="Free disk space, or close the program that holds the file open",
-        ) from error  # fmt: skip
+        # GDAL tells a full disk and a locked file as a data source that cannot be opened or a feature not written.
+        of_content = isinstance(error, (FieldError, GeometryError))
+        remedy = None if of_content else "Free disk space, or close the program that holds the file open"
+        raise OutputError(f"the GeoPackage cannot be written: {error}", where=path, remedy=remedy) from error
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
     return path
@@ -70,8 +72,7 @@ def _writable(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     names: dict[str, str] = {}
     for column in result.columns:
         label = str(column)
-        # "fid" is the primary key that the format itself adds.
-        while label.casefold() in taken or label.casefold() == "fid":
+        while label.casefold() in taken or label.casefold() in _OWN_COLUMNS:
             label = f"{label}_"
         taken.add(label.casefold())
         names[column] = label

@@ -11,7 +11,18 @@ from typing import Any
 
 from sxrisk.errors import ParameterError
 
-__all__ = ["KINDS", "Attribute", "Kind", "Unit", "Vocabulary", "header_key", "kind", "split_unit", "synonyms_of"]
+__all__ = [
+    "KINDS",
+    "Attribute",
+    "Kind",
+    "Unit",
+    "Vocabulary",
+    "header_key",
+    "kind",
+    "kinds_called",
+    "split_unit",
+    "synonyms_of",
+]
 
 # Brackets as offices write them; the unit is what stands in the last pair.
 _BRACKETS = re.compile(r"^(?P<base>.*?)[(（\[【]\s*(?P<unit>[^()（）\[\]【】]*)\s*[)）\]】]\s*$", re.DOTALL)
@@ -50,12 +61,16 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of layer: accepted geometry (point, line, polygon) and its attributes in column order."""
+    """A kind of layer: accepted geometry (point, line, polygon), its attributes in column order, and its nouns.
+
+    A noun and an ending make a header that names or numbers its features: 采场 and 编号.
+    """
 
     name: str
     title_zh: str
     geometry: tuple[str, ...]
     attributes: tuple[Attribute, ...]
+    nouns: tuple[str, ...]
 
 
 def header_key(text: object) -> str:
@@ -134,8 +149,33 @@ def kind(name: str) -> Kind:
     return kinds[name]
 
 
+def kinds_called(word: str) -> list[str]:
+    """Kinds that a common word means, for a hint: by their Chinese title, else by one of their nouns.
+
+    Parameters
+    ----------
+    word : str
+        As a person wrote it, e.g. 村庄, village, roads.
+
+    Returns
+    -------
+    list of str
+        Three at most, empty if the word is none of theirs.
+
+    Examples
+    --------
+    >>> kinds_called("村庄"), kinds_called("Villages"), kinds_called("采空区")
+    (['settlement'], ['settlement'], ['goaf'])
+    """
+    key = header_key(word)
+    kinds = _definitions()[0]
+    forms = {key, key.removesuffix("s")}
+    titled = [name for name, entry in kinds.items() if header_key(entry.title_zh) == key]
+    return titled or [name for name, entry in kinds.items() if forms & set(map(header_key, entry.nouns))][:3]
+
+
 def synonyms_of(role: str) -> tuple[str, ...]:
-    """Headers that mean a common column (id, name, ...) or a coordinate (longitude, x, wkt, ...)."""
+    """Headers that mean a common column (id, name, ...) or a coordinate (longitude, x, wkt, ...); parts of headers."""
     return _definitions()[1][role]
 
 
@@ -145,10 +185,14 @@ def _definitions() -> tuple[dict[str, Kind], dict[str, tuple[str, ...]]]:
     table = tomllib.loads(text)
     attributes = {name: _attribute(name, entry, table) for name, entry in table["attributes"].items()}
     kinds = {
-        name: Kind(name, entry["zh"], tuple(entry["geometry"]), tuple(attributes[key] for key in entry["attributes"]))
+        name: Kind(
+            name, entry["zh"], tuple(entry["geometry"]), tuple(attributes[key] for key in entry["attributes"]),
+            tuple(entry["nouns"]),
+        )
         for name, entry in table["kinds"].items()
-    }
-    roles = {role: tuple(words) for section in ("common", "coordinates") for role, words in table[section].items()}
+    }  # fmt: skip
+    sections = [table[section] for section in ("common", "headers", "coordinates")]
+    roles = {role: tuple(words) for section in sections for role, words in section.items()}
     return kinds, roles
 
 

@@ -12,10 +12,11 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from sxrisk.crs import GEOGRAPHIC_EPSG, China, crs_source, geographic_transform, parse_crs
-from sxrisk.errors import CRSError, FileFormatError, InputError, MissingFieldError, ParameterError
+from sxrisk.crs import GEOGRAPHIC_EPSG, China
+from sxrisk.errors import FileFormatError, InputError, MissingFieldError, ParameterError
 from sxrisk.layers._checks import fit_geometry, unique_ids
 from sxrisk.layers._columns import Matched, canonical_attributes, known_headers, match_columns
+from sxrisk.layers._crs import decide_crs
 from sxrisk.layers._places import place, place_toes, points_from_columns
 from sxrisk.layers._source import Source, check_file
 from sxrisk.layers._values import as_text, parse_number
@@ -100,7 +101,8 @@ def load_layer(
         One of ``sxrisk.layers.KINDS``.
     crs : str, int or pyproj.CRS, optional
         What the coordinates are in, e.g. ``"EPSG:4547"``, ``"CGCS2000"``, ``"GCJ-02"``; needed where the file does not
-        say, and stronger than what the file says.
+        say. ``"GCJ-02"`` and ``"BD-09"``, which no file can say, are stronger than what the file says, and any system
+        is stronger than the default of GeoJSON; else a declaration that contradicts the file is refused.
     name : str, optional
         Name of the layer; default the file's name without suffix.
     position_sigma_m : float, optional
@@ -135,7 +137,8 @@ def load_layer(
     FileFormatError
         Missing, cut short, of an unknown format or encoding.
     CRSError
-        No CRS in the file and none declared; a legacy datum; coordinates that contradict it.
+        No CRS in the file and none declared; a legacy datum; a declared one that is not the file's own; coordinates
+        that contradict it.
     MissingFieldError
         No coordinate columns; a named column that is not there.
     InputError
@@ -165,10 +168,11 @@ def load_layer(
     report.rows_filtered = report.rows_read - len(source.table)
 
     matched = match_columns(source, definition, options.columns, path, x=x, y=y)
+    report.issues += matched.issues
     rejects = Rejects(len(source.table))
     for reason, detail in sorted(set(source.broken.values())):
         rejects.add(np.asarray([at for at, why in source.broken.items() if why == (reason, detail)]), reason, detail)
-    parsed = _decide_crs(crs, source, path, report)
+    parsed = decide_crs(crs, source, path, report)
     raw = _raw_geometry(source, matched, parsed, path, rejects, report)
     placement = place(raw, parsed, path, source.rows, rejects, region=region, margin_m=region_margin_m)
     report.issues += placement.issues
@@ -249,39 +253,6 @@ def _filter(source: Source, where: Mapping[str, object], path: Path) -> Source:
     )
 
 
-def _decide_crs(crs: str | int | CRS | None, source: Source, path: Path, report: LayerReport) -> CRS | China:
-    if crs is None and source.crs is None:
-        raise CRSError(
-            "the coordinate system is unknown: the file does not say and none is declared",
-            where=path,
-            expected='crs = "EPSG:4490", "EPSG:4546", "EPSG:4547", "GCJ-02", "BD-09", ...',
-            remedy="Ask whoever made the file; do not guess: GCJ-02 is 0.6 km off",
-        )
-    try:
-        parsed = parse_crs(source.crs if crs is None and source.crs is not None else crs if crs is not None else "")
-    except CRSError as error:
-        problem = error.problem
-        raise CRSError(problem.what, where=path, expected=problem.expected, remedy=problem.remedy) from error
-    report.crs = str(parsed) if isinstance(parsed, China) else parsed.name
-    report.crs_source = crs_source(parsed)
-    if crs is not None and source.crs is not None and not _same_place(parsed, source.crs):
-        report.issues.append(
-            Issue("crs_overridden", f"the file says {source.crs.name}, declared and used is {report.crs}")
-        )
-    return parsed
-
-
-def _same_place(parsed: CRS | China, own: CRS) -> bool:
-    if isinstance(parsed, China):
-        return False
-    try:
-        return parsed.equals(own, ignore_axis_order=True) or (
-            geographic_transform(parsed) is geographic_transform(own) and parsed.is_geographic
-        )
-    except CRSError:
-        return False
-
-
 def _raw_geometry(
     source: Source, matched: Matched, crs: CRS | China, path: Path, rejects: Rejects, report: LayerReport
 ) -> NDArray[Any]:
@@ -314,11 +285,14 @@ def _refuse(rejected: pd.DataFrame, report: LayerReport, path: Path, strict: boo
     reasons = ", ".join(f"{count} {reason}" for reason, count in report.rejected_by_reason.items())
     first = rejected.iloc[0]
     what = f"no row is usable: {reasons}" if left == 0 else f"{len(rejected)} rows are rejected: {reasons}"
-    raise InputError(
-        f"{what}; the first is row {first['source_row']}: {first['detail']}",
-        where=path,
-        remedy="Correct the rows" if left == 0 else "Correct the rows, or allow rejects by leaving strict out",
-    )
+    away = sum(count for reason, count in report.rejected_by_reason.items() if reason.startswith("outside_"))
+    remedy = "Correct the rows" if left == 0 else "Correct the rows, or allow rejects by leaving strict out"
+    if left == 0 and 2 * away > len(rejected):
+        remedy = (
+            f"So many rows are hardly wrong at once: check the coordinate system, here {report.crs} "
+            "(a wrong zone is hundreds of kilometres off), then whether the boundary is the right one"
+        )
+    raise InputError(f"{what}; the first is row {first['source_row']}: {first['detail']}", where=path, remedy=remedy)
 
 
 def _frame(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from sxrisk.crs import move_geometries
 from sxrisk.products.fonts import chinese_figures
 from sxrisk.products.imagery import HEAT_RAMP
 from sxrisk.products.kinds import COLOURS
@@ -21,7 +22,8 @@ _PICTURE_TRIANGLES = 400_000
 _CHANGE_RAMP = ("#8f1226", "#cf4b3f", "#f2a582", "#f7f6f4", "#8fc0dd", "#3a83bb", "#123f73")
 _ELEVATION_RAMP = ("#2d4a5e", "#3f7367", "#7c9c5c", "#c7b667", "#d8a36a", "#c9a699", "#f3ece8")
 _SEEN = ("#c98b3d", "#4d7fa6")
-_BELOW_LOD = "#b4bac0"
+_BELOW_LOD = "#c3c8cc"
+_NOT_COMPUTED = "#59626b"
 
 
 def draw_heatmap(
@@ -66,7 +68,7 @@ def draw_heatmap(
             interpolation="nearest",
         )
         if boundary is not None and len(boundary):
-            _outline(axes, boundary.to_crs(field.rio.crs), scale)
+            _outline(axes, boundary, field.rio.crs, scale)
         figure.colorbar(image, ax=axes, label=label("figure", "heatmap", language), shrink=0.85)
         _frame(axes, label("analysis", "heatmap", language), language, projected=scale > 1, note=note)
         return _save(figure, path)
@@ -107,7 +109,7 @@ def draw_grid(
             if len(cells):
                 _scaled(cells, scale).plot(ax=axes, facecolor=colour, edgecolor="white", linewidth=0.3, aspect=None)
         if boundary is not None and len(boundary):
-            _outline(axes, boundary.to_crs(grid.crs), scale)
+            _outline(axes, boundary, grid.crs, scale)
         axes.set_aspect("equal" if projected else 1 / np.cos(np.radians(np.mean(axes.get_ylim()))))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
         _frame(axes, label("figure", "grid", language), language, projected=projected, note=note)
@@ -153,7 +155,10 @@ def draw_site(path: Path, site: Any, *, language: Language = "zh") -> Path:
                 extend="both" if name == "deformation" else "neither",
             )
             if name == "deformation":
-                handles = [Patch(color=_BELOW_LOD, label=label("scene", "below_lod", language))]
+                handles = [
+                    Patch(color=_BELOW_LOD, label=label("scene", "below_lod", language)),
+                    Patch(color=_NOT_COMPUTED, label=label("scene", "not_computed", language)),
+                ]
                 axes.legend(handles=handles, loc="lower left", frameon=False)
         return _save(figure, path)
 
@@ -171,8 +176,8 @@ def _mesh_colours(mesh: Any) -> tuple[npt.NDArray[np.uint8], tuple[str, Any, Any
         limit = max(1.25 * float(np.percentile(moving, 75)) if len(moving) else 0.0, 5.0)
         cmap, norm = LinearSegmentedColormap.from_list("change", _CHANGE_RAMP), Normalize(-limit, limit)
         rgb = cmap(norm(np.nan_to_num(change_mm)))[:, :3]
-        quiet = ~np.isfinite(change_mm) | ~significant
-        rgb[quiet] = to_rgb(_BELOW_LOD)
+        rgb[~significant] = to_rgb(_BELOW_LOD)
+        rgb[~np.isfinite(change_mm)] = to_rgb(_NOT_COMPUTED)
         return (rgb * 255).astype(np.uint8), ("deformation", norm, cmap)
     if "seen" in fields:
         palette = np.array([to_rgb(colour) for colour in _SEEN])
@@ -204,8 +209,11 @@ def _scaled(frame: gpd.GeoDataFrame, scale: float) -> gpd.GeoSeries:
     return frame.geometry.affine_transform([1 / scale, 0, 0, 1 / scale, 0, 0])
 
 
-def _outline(axes: Any, boundary: gpd.GeoDataFrame, scale: float) -> None:
-    _scaled(boundary, scale).boundary.plot(ax=axes, color="#3a4652", linewidth=0.7, aspect=None)
+def _outline(axes: Any, boundary: gpd.GeoDataFrame, crs: Any, scale: float) -> None:
+    from pyproj import CRS
+
+    moved = move_geometries(boundary.geometry.to_numpy(), boundary.crs, CRS.from_user_input(crs))
+    _scaled(gpd.GeoDataFrame(geometry=moved), scale).boundary.plot(ax=axes, color="#3a4652", linewidth=0.7, aspect=None)
 
 
 def _frame(axes: Any, title: str, language: Language, *, projected: bool, note: str) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from sxrisk.crs import GEOGRAPHIC_EPSG, parse_crs, plan_transform
+
 __all__ = ["HEAT_RAMP", "MapImage", "heat_colours", "heatmap_image", "hillshade", "hillshade_image"]
 
 # Light to dark violet-red: read as "more", and none of the four risk colours.
@@ -128,11 +130,13 @@ def _to_mercator(
     """The raster in web Mercator, north up, NaN outside; its corners; ground size of a cell in metres."""
     import rioxarray  # noqa: F401  (registers .rio)
     from affine import Affine
-    from pyproj import Transformer
+    from pyproj import CRS
     from rasterio.enums import Resampling
     from rasterio.warp import calculate_default_transform, reproject
 
     source = raster.squeeze(drop=True).transpose("y", "x")
+    # The picture is warped by GDAL, which would guess where a datum is unknown.
+    parse_crs(CRS.from_user_input(source.rio.crs))
     transform, width, height = calculate_default_transform(
         source.rio.crs, _MERCATOR, source.rio.width, source.rio.height, *source.rio.bounds()
     )
@@ -158,9 +162,10 @@ def _to_mercator(
     )
     west, north = transform.c, transform.f
     east, south = west + transform.a * width, north + transform.e * height
-    lonlat = Transformer.from_crs(_MERCATOR, "EPSG:4326", always_xy=True)
-    lon, lat = lonlat.transform([west, east, east, west], [north, north, south, south])
-    corners = tuple((round(x, 7), round(y, 7)) for x, y in zip(lon, lat, strict=True))
+    lon, lat = plan_transform(_MERCATOR, GEOGRAPHIC_EPSG)(
+        np.array([west, east, east, west]), np.array([north, north, south, south])
+    )
+    corners = tuple((round(x, 7), round(y, 7)) for x, y in zip(lon.tolist(), lat.tolist(), strict=True))
     ground_m = abs(transform.a) * float(np.cos(np.radians(np.mean(lat))))
     return out, corners, ground_m
 

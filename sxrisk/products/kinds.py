@@ -5,7 +5,7 @@ The colours keep away from red, orange, yellow and blue, which mean risk.
 
 from dataclasses import dataclass
 
-__all__ = ["COLOURS", "GROUPS", "KIND_STYLES", "KindStyle", "kind_style"]
+__all__ = ["COLOURS", "GROUPS", "KIND_STYLES", "KindStyle", "ink_on", "kind_style"]
 
 COLOURS = {"red": "#d4262c", "orange": "#f08019", "yellow": "#f3c911", "blue": "#2a66c8"}
 GROUPS = ("hazard", "protected", "infrastructure", "base")
@@ -43,6 +43,18 @@ KIND_STYLES = {
     "boundary": KindStyle("base", "#6b7480"),
     "accident": KindStyle("hazard", "#2b2b2b", visible=False),
 }
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is read better on a colour.
+
+    Examples
+    --------
+    >>> ink_on("#d4262c"), ink_on("#f3c911")
+    ('#ffffff', '#000000')
+    """
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 128 else "#000000"
 
 
 def kind_style(kind: str) -> KindStyle:

@@ -140,7 +140,7 @@ def write_pack(out: Path, pack: PackInput) -> list[Path]:
             dem=pack.dem,
             layer_titles=pack.layer_titles,
             sites=[site_card(site, folder, pack.site_names.get(folder)) for folder, site in sites.items()],
-            documents=_links(figures),
+            documents=_links(out, figures),
             tables={"not_checked": pack.not_applied, "rejects": pack.rejects},
             sources=pack.sources,
         )
@@ -220,10 +220,13 @@ def _documents(out: Path, pack: PackInput, catalogue: Any, figures: list[Path], 
     return [*written, report]
 
 
-def _links(figures: Sequence[Path]) -> list[dict[str, str]]:
+def _links(out: Path, figures: Sequence[Path]) -> list[dict[str, str]]:
     links = [
         {"key": "file_report", "href": "report.docx"},
         {"key": "file_workbook", "href": "findings.xlsx"},
         {"key": "file_geopackage", "href": "findings.gpkg"},
     ]
+    # A run keeps its layers beside the pack; a pack made by itself has none.
+    if (out / "layers.gpkg").is_file():
+        links.append({"key": "file_layers", "href": "layers.gpkg"})
     return links + [{"key": f"file_{path.stem}", "href": f"region/{path.name}"} for path in figures]

@@ -11,6 +11,7 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
+from sxrisk.crs import to_geographic
 from sxrisk.findings import findings_frame
 from sxrisk.products.assets import content_policy, data_script, fill_template, json_for_script, vendor_text, web_text
 from sxrisk.products.fonts import FONT_FAMILY, subset_woff
@@ -36,7 +37,7 @@ _VENDOR_SCRIPTS = ("maplibre-gl.js", "pmtiles.js")
 _PAGE_TEXTS = (
     "ui", "colour", "colour_short", "status", "status_note", "effect", "evidence", "hazard_grade", "column",
     "kind", "group", "analysis", "metric", "phrase", "limit", "unit", "figure", "report", "attribute",
-    "reject_reason",
+    "reject_reason", "value", "body",
 )  # fmt: skip
 _FONT_FACE = '@font-face {{ font-family: "{family}"; src: url("{url}") format("woff"); font-display: block; }}\n'
 
@@ -119,7 +120,7 @@ def map_page(
         payload["number"] = number
         payload["title"] = dict((layer_titles or {}).get(layer_id, {})) or None
         payloads.append(payload)
-    grid_lonlat = None if grid is None else grid.to_crs(4490)
+    grid_lonlat = None if grid is None else to_geographic(grid)
     images: dict[str, Any] = {}
     if dem is not None:
         images["hillshade"] = hillshade_image(dem)

@@ -11,19 +11,22 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from sxrisk.crs import to_geographic
 from sxrisk.errors import CRSError
 from sxrisk.findings import Colour, check_findings
 from sxrisk.products.kinds import kind_style
-from sxrisk.products.text import cited, reason_words
+from sxrisk.products.text import cited, original_pairs, reason_words, rule_title
 
 __all__ = [
     "TILE_FEATURES",
     "bounds_of",
     "colour_counts",
+    "contents",
     "findings_payload",
     "grid_geojson",
     "layer_payload",
     "reasons_payload",
+    "representative_points",
     "rules_payload",
     "strings_in",
     "table_payload",
@@ -78,7 +81,7 @@ def findings_payload(findings: gpd.GeoDataFrame) -> dict[str, Any]:
     for column in _TEXT_COLUMNS:
         code, word = pd.factorize(frame[column].astype(str), sort=True)
         codes[column], words[column] = code.tolist(), [_short(text) for text in word]
-    points = _representative_points(frame.geometry)
+    points = representative_points(frame.geometry)
     shapes = shapely.set_precision(frame.geometry.to_numpy(), _COORDINATE_STEP, mode="pointwise")
     drawn = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes)) & (shapely.get_type_id(shapes) != 0)
     where = np.flatnonzero(drawn)
@@ -117,11 +120,11 @@ def layer_payload(layer_id: str, frame: gpd.GeoDataFrame, *, tiles: bool = True)
     Raises
     ------
     CRSError
-        If the frame has no coordinate system.
+        If the frame has no coordinate system, or one that cannot be placed on the earth.
     """
     if frame.crs is None:
         raise CRSError("the layer has no coordinate system", where=layer_id, expected="EPSG:4490")
-    frame = frame.to_crs(4490) if frame.crs.is_projected else frame
+    frame = to_geographic(frame)
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     kinds = frame["kind"].astype(str) if "kind" in frame else pd.Series(dtype=str)
     kind = str(kinds.mode().iloc[0]) if len(kinds) else layer_id
@@ -164,6 +167,11 @@ def rules_payload(catalogue: Any, rule_ids: Sequence[str]) -> dict[str, dict[str
             }
             own = {"standard": rule.standard, "clause": rule.clause_zh}
             found[rule_id] |= {"cited_zh": cited(rule, own, "zh"), "cited_en": cited(rule, own, "en")}
+        elif rule_title(None, rule_id, "en") != rule_id:
+            titles = {language: rule_title(None, rule_id, language) for language in ("zh", "en")}
+            found[rule_id] = {
+                f"{field}_{code}": title for code, title in titles.items() for field in ("title", "cited")
+            }
     return found
 
 
@@ -180,7 +188,16 @@ def table_payload(table: pd.DataFrame | None) -> dict[str, Any]:
     if table is None:
         return {"columns": [], "rows": [], "total": 0}
     plain = table.drop(columns=[name for name in table.columns if name == "geometry"])
-    rows = [[_cell(value) for value in row] for row in plain.head(TABLE_ROWS).itertuples(index=False, name=None)]
+    rows = [
+        # A rejected row's own values travel as pairs, so that the page needs not read JSON that was cut.
+        [
+            [[_short(key), _short(text)] for key, text in original_pairs(str(value))]
+            if name == "original"
+            else _cell(value)
+            for name, value in zip(plain.columns, row, strict=True)
+        ]
+        for row in plain.head(TABLE_ROWS).itertuples(index=False, name=None)
+    ]
     return {"columns": [str(name) for name in plain.columns], "rows": rows, "total": len(plain)}
 
 
@@ -234,7 +251,24 @@ def grid_geojson(grid: gpd.GeoDataFrame) -> dict[str, Any]:
     }
 
 
-def _representative_points(geometry: gpd.GeoSeries) -> np.ndarray:
+def contents(layers: Mapping[str, gpd.GeoDataFrame], findings: gpd.GeoDataFrame | None) -> str:
+    """What a map holds, in a few words for a console.
+
+    Examples
+    --------
+    >>> contents({"mines": gpd.GeoDataFrame(geometry=[shapely.Point(112.9, 37.9)])}, None)
+    '1 layer (mines: 1)'
+    """
+    shown = [f"{name}: {len(frame):,}" for name, frame in layers.items()]
+    listed = ", ".join(shown[:6]) + (", …" if len(shown) > 6 else "")
+    words = f"{len(shown)} layer{'' if len(shown) == 1 else 's'} ({listed})"
+    if findings is None:
+        return words
+    return f"{words}, {len(findings):,} finding{'' if len(findings) == 1 else 's'}"
+
+
+def representative_points(geometry: gpd.GeoSeries) -> np.ndarray:
+    """Points (n, 2) on the geometries, of lines their middle; NaN where there is none."""
     shapes = geometry.to_numpy()
     lines = np.isin(shapely.get_type_id(shapes), (1, 2, 5))
     points = shapely.point_on_surface(shapes)
@@ -300,7 +334,7 @@ def _short(text: str) -> str:
 
 
 def _blank(value: Any) -> bool:
-    if value is None or value is pd.NA or (isinstance(value, str) and not value):
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, str) and not value):
         return True
     return isinstance(value, (float, np.floating)) and not np.isfinite(value)
 
@@ -314,4 +348,6 @@ def _cell(value: Any) -> Any:
         return float(f"{float(value):.6g}")
     if isinstance(value, (int, np.integer)):
         return int(value)
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        return value.date().isoformat()
     return _short(str(value))

@@ -10,9 +10,11 @@ import folium
 import geopandas as gpd
 import shapely
 
-from sxrisk.errors import OutputError, ParameterError
+from sxrisk.crs import to_geographic
+from sxrisk.errors import CRSError, OutputError, ParameterError
 from sxrisk.products.assets import vendor_text
 from sxrisk.products.kinds import COLOURS, kind_style
+from sxrisk.products.page_data import bounds_of, contents, representative_points
 from sxrisk.products.text import check_language, finding_sentence, label
 
 __all__ = ["OfflineMap", "embed_assets", "quick_map"]
@@ -38,6 +40,12 @@ _LINK = re.compile(
 
 class OfflineMap(folium.Map):
     """A folium map whose page holds all it needs."""
+
+    about = ""
+
+    def __repr__(self) -> str:
+        about = f" of {self.about}" if self.about else ""
+        return f"<OfflineMap{about}; save_offline(path) writes the page>"
 
     def to_html(self) -> str:
         """The page as one text, with every linked script and style sheet put in."""
@@ -117,7 +125,8 @@ def quick_map(
     Parameters
     ----------
     layers : mapping of str to GeoDataFrame, or GeoDataFrame
-        Layers by id, in any known CRS.
+        Layers, in any known CRS, by the name that the map shows; where that is the code of a kind, the kind's own
+        name is shown.
     findings : GeoDataFrame, optional
         In the findings schema; drawn in their colours, with their sentence as tooltip.
     language : {"zh", "en"}
@@ -127,17 +136,27 @@ def quick_map(
     -------
     OfflineMap
         ``save_offline(path)`` writes a page that needs no network.
+
+    Raises
+    ------
+    CRSError
+        If a layer has no coordinate system, or one that cannot be placed on the earth.
+    ParameterError
+        If the language is neither.
     """
     chosen = check_language(language)
-    named = {"layer": layers} if isinstance(layers, gpd.GeoDataFrame) else layers
+    given = {"layer": layers} if isinstance(layers, gpd.GeoDataFrame) else layers
+    named = {layer_id: _geographic(frame, layer_id) for layer_id, frame in given.items()}
+    if findings is not None:
+        findings = _geographic(findings, "findings")
     shown = OfflineMap(location=[37.6, 112.3], zoom_start=7, tiles=None, prefer_canvas=True, attribution_control=False)
     for layer_id, frame in named.items():
         kind = str(frame["kind"].iloc[0]) if "kind" in frame and len(frame) else layer_id
         words = [str(name) for name in frame["name"]] if "name" in frame else [""] * len(frame)
         style = kind_style(kind)
-        _add(
-            shown, frame, escape(label("kind", kind, chosen)), [style.colour] * len(frame), words, style.group != "base"
-        )
+        # A single frame has no name but its kind's.
+        title = label("kind", kind if isinstance(layers, gpd.GeoDataFrame) else layer_id, chosen)
+        _add(shown, frame, escape(title), [style.colour] * len(frame), words, style.group != "base")
     if findings is not None:
         rows = findings.drop(columns="geometry").to_dict("records")
         colours = [COLOURS.get(row["colour"], "#777777") for row in rows]
@@ -147,27 +166,56 @@ def quick_map(
             label("analysis", "findings", chosen),
             colours,
             [finding_sentence(row, chosen) for row in rows],
+            marked=True,
         )
-    frames = [*named.values(), *([] if findings is None else [findings])]
-    boxes = [frame.to_crs(4326).total_bounds for frame in frames if len(frame)]
-    if boxes:
-        west, south = (min(box[i] for box in boxes) for i in (0, 1))
-        east, north = (max(box[i] for box in boxes) for i in (2, 3))
+    shown.about = contents(named, findings)
+    box = bounds_of([*named.values(), *([] if findings is None else [findings])])
+    if box is not None:
+        west, south, east, north = box
         shown.fit_bounds([[south, west], [north, east]])
     folium.LayerControl().add_to(shown)
     return shown
 
 
+def _geographic(frame: gpd.GeoDataFrame, layer_id: str) -> gpd.GeoDataFrame:
+    try:
+        return to_geographic(frame)
+    except CRSError as error:
+        problem = error.problem
+        raise CRSError(problem.what, where=layer_id, expected=problem.expected, remedy=problem.remedy) from error
+
+
 def _add(
-    shown: folium.Map, frame: gpd.GeoDataFrame, title: str, colours: list[str], words: list[str], filled: bool = True
+    shown: folium.Map,
+    frame: gpd.GeoDataFrame,
+    title: str,
+    colours: list[str],
+    words: list[str],
+    filled: bool = True,
+    *,
+    marked: bool = False,
 ) -> None:
-    shapes = shapely.set_precision(shapely.force_2d(frame.to_crs(4326).geometry.to_numpy()), 1e-6, mode="pointwise")
+    """Draw a frame; `marked` draws strong lines and puts a marker on every feature, however small."""
+    shapes = shapely.set_precision(shapely.force_2d(frame.geometry.to_numpy()), 1e-6, mode="pointwise")
+    if marked:
+        points = shapely.points(representative_points(frame.geometry))
+        more = shapely.get_type_id(shapes) > 0
+        shapes, colours, words = (
+            [*values, *(value for value, drawn in zip(extra, more, strict=True) if drawn)]
+            for values, extra in ((shapes, points), (colours, colours), (words, words))
+        )
     features = [
         # Leaflet shows tooltips as HTML: a name is escaped before it becomes one.
         {
             "type": "Feature",
             "geometry": shapely.geometry.mapping(shape),
-            "properties": {"colour": colour, "text": escape(word[:400]), "opacity": 0.35 if filled else 0.0},
+            "properties": {
+                "line": "#ffffff" if marked and shape.geom_type == "Point" else colour,
+                "colour": colour,
+                "weight": 2 if shape.geom_type == "Point" or not marked else 4,
+                "text": escape(word[:400]),
+                "opacity": 0.95 if marked and shape.geom_type == "Point" else 0.35 if filled else 0.0,
+            },
         }
         for shape, colour, word in zip(shapes, colours, words, strict=True)
         if shape is not None and not shape.is_empty
@@ -177,12 +225,14 @@ def _add(
     folium.GeoJson(
         {"type": "FeatureCollection", "features": features},
         name=title,
-        marker=folium.CircleMarker(radius=5, weight=1, fill=True, fill_opacity=0.85),
+        marker=folium.CircleMarker(radius=7 if marked else 5, weight=1, fill=True, fill_opacity=0.85),
         style_function=_style,
         tooltip=folium.GeoJsonTooltip(["text"], labels=False),
     ).add_to(shown)
 
 
 def _style(feature: Mapping[str, Any]) -> dict[str, Any]:
-    colour = feature["properties"]["colour"]
-    return {"color": colour, "fillColor": colour, "weight": 2, "fillOpacity": feature["properties"]["opacity"]}
+    look = feature["properties"]
+    return {
+        "color": look["line"], "fillColor": look["colour"], "weight": look["weight"], "fillOpacity": look["opacity"]
+    }  # fmt: skip

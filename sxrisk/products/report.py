@@ -1,5 +1,6 @@
 """The report for the meeting: a Word document with figures, tables, clauses and a place to sign."""
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,8 @@ import pandas as pd
 from sxrisk.errors import OutputError
 from sxrisk.findings import Colour, check_findings
 from sxrisk.products.archive import settle_archive
-from sxrisk.products.kinds import COLOURS
+from sxrisk.products.kinds import COLOURS, ink_on
+from sxrisk.products.site_rows import measurement_rows, object_words
 from sxrisk.products.text import (
     Language,
     cited,
@@ -205,14 +207,13 @@ def _site_page(document: Any, site: Any, picture: Path | None, language: Languag
         document.add_picture(str(picture), width=Cm(15.5))
     heads = [label("column", name, language) for name in ("metric", "value", "sigma", "epoch")]
     table = _table(document, heads, ratios=(4, 3, 3, 3))
-    for row in site.measurements.head(_MEASUREMENTS).to_dict("records"):
-        unit = str(row["unit"])
-        metric = label("metric", str(row["metric"]), language)
-        if row["object_id"]:
-            metric += f" → {row['object_id']}"
-        sigma = float(row["sigma"])
-        values = [format_value(float(row[name]), unit, language, sigma=sigma) for name in ("value", "sigma")]
-        _row(table, [metric, *values, str(row["epoch"] or "")[:10]])
+    for row in measurement_rows(site)[:_MEASUREMENTS]:
+        metric = label("metric", row["metric"], language)
+        if row["object"]:
+            metric += f" · {object_words(row, language)}"
+        sigma = math.nan if row["sigma"] is None else row["sigma"]
+        values = [format_value(value, row["unit"], language, sigma=sigma) for value in (row["value"], sigma)]
+        _row(table, [metric, *values, row["epoch"][:10]])
 
 
 def _unchecked(document: Any, not_applied: pd.DataFrame | None, catalogue: Any, language: Language) -> None:
@@ -320,7 +321,10 @@ def _keep_together(row: Any) -> None:
 def _shade(cell: Any, colour: str) -> None:
     from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
+    from docx.shared import RGBColor
 
+    for run in (run for paragraph in cell.paragraphs for run in paragraph.runs):
+        run.font.color.rgb = RGBColor.from_string(ink_on(f"#{colour}")[1:].upper())
     properties = cell._tc.get_or_add_tcPr()
     for old in properties.findall(qn("w:shd")):
         properties.remove(old)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sxrisk.crs import GEOGRAPHIC_EPSG, plan_transform
 from sxrisk.products.assets import content_policy, data_script, fill_template, vendor_text, web_text
 from sxrisk.products.page import font_face, write_files
+from sxrisk.products.site_rows import measurement_rows, telling_rows
 from sxrisk.products.text import Language, text_catalogue
 
 __all__ = ["scene_data", "site_card", "site_folder", "site_place", "write_scene", "write_scene_assets"]
@@ -21,8 +23,7 @@ __all__ = ["scene_data", "site_card", "site_folder", "site_place", "write_scene"
 # About 60 bytes a vertex in the page: this keeps a site under 10 MB.
 MAX_TRIANGLES = 240_000
 _FIELDS = ("change_m", "lod95_m", "significant", "elevation_m", "seen")
-_TEXTS = ("ui", "kind", "metric", "unit", "scene", "summary", "mesh")
-_CARD_METRICS = 5
+_TEXTS = ("ui", "kind", "metric", "unit", "scene", "summary", "summary_value", "mesh", "body")
 _SUMMARY_ROWS = 60
 # Said elsewhere on the page, or of no use to a reader.
 _NOT_SHOWN = ("site_id", "kind", "name", "crs", "bodies", "origin")
@@ -44,7 +45,7 @@ def site_folder(site_id: str) -> str:
 
 def site_place(site: Any) -> tuple[float | None, float | None]:
     """Longitude and latitude of the middle of a site's mesh; None where its CRS is unknown."""
-    from pyproj import CRS, Transformer
+    from pyproj import CRS
 
     if site.crs is None or not len(site.mesh.vertices):
         return None, None
@@ -52,7 +53,7 @@ def site_place(site: Any) -> tuple[float | None, float | None]:
     if not (crs.is_projected or crs.is_geographic or crs.is_compound):
         return None, None
     x, y = _middle(site.mesh)[:2]
-    lon, lat = Transformer.from_crs(crs, "EPSG:4490", always_xy=True).transform(x, y)
+    lon, lat = (float(value) for value in plan_transform(crs, GEOGRAPHIC_EPSG)(x, y))
     return (round(lon, 6), round(lat, 6)) if math.isfinite(lon) and math.isfinite(lat) else (None, None)
 
 
@@ -70,7 +71,7 @@ def site_card(site: Any, folder: str, names: Mapping[str, str] | None = None) ->
     Returns
     -------
     dict
-        ``id``, ``kind``, ``name``, ``lon``, ``lat``, ``href`` and ``facts``: its first measurements.
+        ``id``, ``kind``, ``name``, ``lon``, ``lat``, ``href`` and ``facts``: the measurements that tell most.
     """
     lon, lat = site_place(site)
     return {
@@ -80,7 +81,7 @@ def site_card(site: Any, folder: str, names: Mapping[str, str] | None = None) ->
         "lon": lon,
         "lat": lat,
         "href": f"sites/{site_folder(folder)}/scene.html",
-        "facts": _measurement_rows(site)[:_CARD_METRICS],
+        "facts": telling_rows(site),
     }
 
 
@@ -185,7 +186,7 @@ def scene_data(
         "meta": meta,
         "text": {group: texts[group] for group in _TEXTS},
         "meshes": meshes,
-        "measurements": _measurement_rows(site),
+        "measurements": measurement_rows(site),
         "summary": [[key, value] for key, value in _flat(site.summary)][:_SUMMARY_ROWS],
     }
 
@@ -213,15 +214,16 @@ def _middle(mesh: Any) -> npt.NDArray:
 
 def _convergence_deg(crs: Any, origin: npt.NDArray) -> float:
     """Angle from true north to grid north, positive clockwise; 0 where the CRS has no map projection."""
-    from pyproj import CRS, Proj, Transformer
+    from pyproj import CRS, Proj
 
     if crs is None:
         return 0.0
     horizontal = CRS.from_user_input(crs).to_2d()
     if not horizontal.is_projected:
         return 0.0
-    lon, lat = Transformer.from_crs(horizontal, horizontal.geodetic_crs, always_xy=True).transform(origin[0], origin[1])
-    angle = float(Proj(horizontal).get_factors(lon, lat).meridian_convergence)
+    projection = Proj(horizontal)
+    lon, lat = projection(origin[0], origin[1], inverse=True)
+    angle = float(projection.get_factors(lon, lat).meridian_convergence)
     return round(angle, 4) if math.isfinite(angle) else 0.0
 
 
@@ -233,22 +235,6 @@ def _crs_name(crs: Any) -> str:
     parsed = CRS.from_user_input(crs)
     authority = parsed.to_authority()
     return f"{parsed.name} ({':'.join(authority)})" if authority else parsed.name
-
-
-def _measurement_rows(site: Any) -> list[dict[str, Any]]:
-    columns = ["metric", "value", "unit", "sigma", "epoch", "object_id"]
-    rows = site.measurements.reindex(columns=columns).itertuples(index=False, name=None)
-    return [
-        {
-            "metric": str(metric),
-            "value": float(value),
-            "unit": str(unit),
-            "sigma": float(sigma) if sigma is not None and math.isfinite(sigma) else None,
-            "epoch": str(epoch or ""),
-            "object": str(other or ""),
-        }
-        for metric, value, unit, sigma, epoch, other in rows
-    ]
 
 
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """The words of the products, Chinese and English, and the sentences that describe a finding."""
 
+import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ __all__ = [
     "finding_sentence",
     "format_value",
     "label",
+    "original_pairs",
     "reason_words",
     "rule_title",
     "text_catalogue",
@@ -29,6 +31,10 @@ _TEXT_FILE = Path(__file__).with_name("text.toml")
 _DISTANCES = ("distance", "straight_distance", "flow_path_distance")
 # Metrics between two things that have a phrase of their own.
 _PAIRS = (*_DISTANCES, "influence_zone", "crossing")
+# What stands behind the colon of a reason code, by code: a kind of layer, an attribute, a metric.
+_DETAILS = {"layer_missing": "kind", "attribute_missing": "attribute", "measurement_missing": "metric"}
+# Id and standard of findings against a number that the user gave without a criterion.
+USER_LIMIT = "user"
 
 
 @cache
@@ -114,6 +120,8 @@ def format_value(value: float, unit: str, language: Language = "zh", *, sigma: f
 
 def rule_title(rule: Any, rule_id: str, language: Language) -> str:
     """Title of a catalogue rule in a language, else its id."""
+    if rule is None and rule_id == USER_LIMIT:
+        return label("ui", "user_limit", language)
     title = getattr(rule, f"title_{language}", "") if rule is not None else ""
     return title or rule_id
 
@@ -134,6 +142,8 @@ def cited(rule: Any, finding: Mapping[str, Any], language: Language) -> str:
     >>> cited(None, {"standard": "GB 50021-2001", "clause": "5.5.5"}, "en")
     'GB 50021-2001 5.5.5'
     """
+    if rule is None and str(finding["standard"]) == USER_LIMIT:
+        return label("ui", "user_limit", language)
     title = getattr(rule, f"standard_{language}", "") or ""
     clause = getattr(rule, f"clause_{language}", "") or str(finding["clause"])
     number, edition = str(finding["standard"]), str(getattr(rule, "edition", "") or "")
@@ -145,8 +155,32 @@ def cited(rule: Any, finding: Mapping[str, Any], language: Language) -> str:
 
 
 def reason_words(catalogue: Any, code: str, language: Language) -> str:
-    """Sentence of a reason code by the catalogue; without one, the code itself."""
-    return code if catalogue is None else str(catalogue.reason_text(code, language))
+    """Sentence of a reason code by the catalogue, its detail in words; without a catalogue, the code itself."""
+    if catalogue is None:
+        return code
+    name, _, detail = code.partition(":")
+    sentence = str(catalogue.reason_text(name, language))
+    if not detail:
+        return sentence
+    words = label(_DETAILS[name], detail, language) if name in _DETAILS else detail
+    return f"{sentence}：{words}" if language == "zh" else f"{sentence}: {words}"
+
+
+def original_pairs(text: str) -> list[tuple[str, str]]:
+    """Column and value of a rejected row that is kept as JSON text; blank values are left out.
+
+    Examples
+    --------
+    >>> original_pairs('{"名称": "北线", "经度": ""}'), original_pairs("no JSON")
+    ([('名称', '北线')], [('', 'no JSON')])
+    """
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = text
+    if not isinstance(values, dict):
+        return [("", str(text))] if text else []
+    return [(str(key), str(value)) for key, value in values.items() if value is not None and str(value).strip()]
 
 
 def finding_sentence(finding: Mapping[str, Any], language: Language) -> str:

@@ -8,7 +8,8 @@ import geopandas as gpd
 
 from sxrisk.errors import OutputError
 from sxrisk.products.page import map_page, page_in_one_file
-from sxrisk.products.text import check_language, label
+from sxrisk.products.page_data import contents
+from sxrisk.products.text import check_language, label, text_catalogue
 
 __all__ = ["WebMap", "web_map"]
 
@@ -22,11 +23,18 @@ class WebMap:
         The whole page.
     height_px : int
         Height in the notebook.
+    about : str
+        What is on it, for a console that shows no page.
     """
 
-    def __init__(self, html_text: str, height_px: int = 640) -> None:
+    def __init__(self, html_text: str, height_px: int = 640, about: str = "") -> None:
         self.html = html_text
         self.height_px = height_px
+        self.about = about
+
+    def __repr__(self) -> str:
+        about = f" of {self.about}" if self.about else ""
+        return f"<WebMap{about}, {len(self.html.encode()) / 1e6:.1f} MB; save(path) writes the page>"
 
     def save(self, path: str | Path) -> Path:
         """Write the page to a file that opens by double click.
@@ -71,7 +79,8 @@ def web_map(
     Parameters
     ----------
     layers : mapping of str to GeoDataFrame, or GeoDataFrame
-        Canonical layers by id, in any known CRS.
+        Canonical layers, in any known CRS, by the name that the map shows; where that is the code of a kind, the
+        kind's own name is shown.
     findings : GeoDataFrame, optional
         In the findings schema.
     path : str or Path, optional
@@ -112,8 +121,16 @@ def web_map(
         language=chosen,
         as_of="",
         catalogue=load_catalogue(),
+        # A name has one form: the caller's, in both languages.
+        layer_titles={}
+        if named is not layers
+        else {name: {"zh": name, "en": name} for name in named if not _is_kind(name)},
     )
-    shown = WebMap(page_in_one_file(page))
+    shown = WebMap(page_in_one_file(page), about=contents(named, findings))
     if path is not None:
         shown.save(path)
     return shown
+
+
+def _is_kind(name: str) -> bool:
+    return name in text_catalogue()["kind"]

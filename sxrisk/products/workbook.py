@@ -13,8 +13,16 @@ import pandas as pd
 from sxrisk.errors import OutputError
 from sxrisk.findings import Colour, check_findings
 from sxrisk.products.archive import settle_archive
-from sxrisk.products.kinds import COLOURS
-from sxrisk.products.text import Language, finding_sentence, label, reason_words, rule_title, text_catalogue
+from sxrisk.products.kinds import COLOURS, ink_on
+from sxrisk.products.text import (
+    Language,
+    finding_sentence,
+    label,
+    original_pairs,
+    reason_words,
+    rule_title,
+    text_catalogue,
+)
 
 __all__ = ["plain_cell", "table_word", "write_workbook"]
 
@@ -27,7 +35,10 @@ _COLUMNS = (
     ("hazard_grade", 14), ("standard", 22), ("clause", 16), ("evidence", 9), ("effect", 10), ("county", 12),
     ("reasons", 24), ("longitude", 12), ("latitude", 12), ("rule_id", 10), ("confirmed", 14),
 )  # fmt: skip
+# Fills that ask for white letters.
+_DARK = frozenset(colour[1:].upper() for colour in COLOURS.values() if ink_on(colour) == "#ffffff")
 _NUMBERS = ("measured", "required", "deficit", "uncertainty", "probability")
+_WIDTHS = {"rule_id": 40, "reason": 40, "detail": 44, "original": 100, "source_row": 8, "count": 8}
 _MAX_CELL = 32_000
 _SHEET_ROWS = 1_048_000
 
@@ -53,8 +64,12 @@ def plain_cell(value: Any) -> Any:
     if isinstance(value, (int, float, np.number)):
         number = value.item() if isinstance(value, np.number) else value
         return number if math.isfinite(number) else None
-    text = "".join(char if char.isprintable() or char == "\u3000" else " " for char in str(value))[:_MAX_CELL]
+    text = _printable(str(value))[:_MAX_CELL]
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\u3000" else " " for char in text)
 
 
 def write_workbook(
@@ -99,7 +114,7 @@ def write_workbook(
     rules = getattr(catalogue, "rules", {})
     book = Workbook(write_only=True)
     book.properties.creator = "sxrisk"
-    book.properties.title = title
+    book.properties.title = _printable(title)
     _findings_sheet(book, frame, catalogue, language)
     _rule_sheet(book, frame, rules, language)
     if counties is not None:
@@ -199,8 +214,8 @@ def _table_sheet(book: Any, name: str, table: pd.DataFrame | None, catalogue: An
         sheet.append([_cell(sheet, label("report", "nothing", language))])
         return
     plain = table.drop(columns=[column for column in table.columns if column == "geometry"])
-    for number in range(1, len(plain.columns) + 1):
-        sheet.column_dimensions[get_column_letter(number)].width = 24
+    for number, column in enumerate(plain.columns, start=1):
+        sheet.column_dimensions[get_column_letter(number)].width = _WIDTHS.get(str(column), 24)
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(plain.columns))}{min(len(plain), _SHEET_ROWS) + 1}"
     sheet.append(
@@ -228,6 +243,8 @@ def table_word(table: str, column: str, value: Any, catalogue: Any, language: La
         if table == "rejects":
             return label("reject_reason", str(value), language)
         return reason_words(catalogue, str(value), language)
+    if column == "original":
+        return "; ".join(f"{key}: {text}" if key else text for key, text in original_pairs(str(value)))
     return value
 
 
@@ -268,6 +285,7 @@ def _header(sheet: Any, words: Iterable[str]) -> list[Any]:
 
 def _cell(sheet: Any, value: Any, *, fill: Any = None) -> Any:
     from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
 
     plain = plain_cell(value)
     cell = WriteOnlyCell(sheet, value=plain)
@@ -275,4 +293,6 @@ def _cell(sheet: Any, value: Any, *, fill: Any = None) -> Any:
         cell.data_type = "s"
     if fill is not None:
         cell.fill = fill
+        if fill.fgColor.rgb[2:] in _DARK:
+            cell.font = Font(color="FFFFFFFF")
     return cell

@@ -16,6 +16,7 @@ __all__ = [
     "read_scan",
     "register",
     "thin",
+    "thin_rows",
     "whole_file",
     "write_laz",
 ]
@@ -26,6 +27,7 @@ _LAZY = {
     "clean": "cleaning",
     "ground": "ground_filter",
     "thin": "thinning",
+    "thin_rows": "thinning",
 }
 
 

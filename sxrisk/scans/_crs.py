@@ -1,14 +1,16 @@
 """Which coordinate system and which units a scan is in."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
 import pyproj
 from pyproj.exceptions import CRSError as ProjCRSError
 
+from sxrisk.crs import refuse_unusable
 from sxrisk.errors import CRSError
 
-__all__ = ["canonical", "split_crs", "unit_factor", "with_unit"]
+__all__ = ["canonical", "in_metres", "split_crs", "unit_factor", "with_unit"]
 
 
 def split_crs(crs: Any, vertical_crs: Any, *, where: Any = None) -> tuple[pyproj.CRS | None, pyproj.CRS | None]:
@@ -31,7 +33,8 @@ def split_crs(crs: Any, vertical_crs: Any, *, where: Any = None) -> tuple[pyproj
     Raises
     ------
     CRSError
-        If a text is no coordinate system, or the two vertical systems differ.
+        If a text is no coordinate system, it names a legacy datum or a geocentric system, or the two vertical systems
+        differ.
     """
     horizontal = _parse(crs, where)
     vertical = _parse(vertical_crs, where)
@@ -52,7 +55,21 @@ def split_crs(crs: Any, vertical_crs: Any, *, where: Any = None) -> tuple[pyproj
                 expected="one height system",
                 remedy="Give the horizontal part alone as crs, or leave vertical_crs out",
             )
+    if horizontal is not None:
+        try:
+            refuse_unusable(horizontal)
+        except CRSError as error:
+            problem = error.problem
+            raise CRSError(problem.what, where=where, expected=problem.expected, remedy=problem.remedy) from error
     return horizontal, vertical
+
+
+def in_metres(vertical: pyproj.CRS) -> pyproj.CRS:
+    """The same height datum counted in metres, under its registered name where it has one."""
+    if unit_factor(vertical) == 1.0:
+        return vertical
+    metric = with_unit(vertical, "metre", 1.0)
+    return pyproj.CRS.from_json_dict({**metric.to_json_dict(), "name": re.sub(r"( \([^()]*\))+$", "", metric.name)})
 
 
 def unit_factor(crs: pyproj.CRS | None) -> float:

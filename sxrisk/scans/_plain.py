@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sxrisk.errors import FileFormatError, UnverifiedInputWarning
+from sxrisk.scans._checks import inside_box
 from sxrisk.scans.scan import Bounds
 
 __all__ = ["PlainSource", "read_pcd", "read_ply", "read_text"]
@@ -54,10 +55,20 @@ class PlainSource:
         The file.
     parser : callable
         One of this module's readers.
+    box : sequence of float, optional
+        Only points inside it, 4 or 6 numbers in the file's coordinates.
+
+    Raises
+    ------
+    ParameterError
+        If the box has another number of sides, or is turned round.
     """
 
-    def __init__(self, path: Path, parser: Callable[[Path], Columns]) -> None:
-        self.path, self.name, self._parser = path, path.name, parser
+    def __init__(self, path: Path, parser: Callable[[Path], Columns], box: Sequence[float] | None = None) -> None:
+        self.path, self.name, self._parser, self._box = path, path.name, parser, box
+        if box is not None:
+            # A box that is none is told at once, not when the points are asked for.
+            inside_box(np.empty((0, 3)), box)
         self.n_points: int | None = None
         self.bounds: Bounds | None = None
         self._columns: Columns | None = None
@@ -71,7 +82,12 @@ class PlainSource:
         """All points (n, 3) and their attributes."""
         columns = self._parsed()
         xyz = np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"])
-        return xyz, {name: values for name, values in columns.items() if name not in ("x", "y", "z")}
+        attributes = {name: values for name, values in columns.items() if name not in ("x", "y", "z")}
+        if self._box is None:
+            return xyz, attributes
+        # Rows that are not finite stay: they are counted and told of where the scan is loaded.
+        keep = inside_box(xyz, self._box) | ~np.isfinite(xyz).all(axis=1)
+        return xyz[keep], {name: values[keep] for name, values in attributes.items()}
 
     def chunks(self, size: int) -> Iterator[tuple[npt.NDArray[np.float64], Columns]]:
         """The same in pieces."""

@@ -69,6 +69,8 @@ def ground(scan: Scan, *, cell_m: float = 0.5, object_m: float = 12.0, height_m:
     span = np.arange(-half, half + 1)
     disk = span[:, None] ** 2 + span[None, :] ** 2 <= half**2
     opened = reconstruct(grey_erosion(filled, footprint=disk, mode="nearest"), filled)
-    d_row, d_column = (np.gradient(opened, cell_m, axis=axis) if opened.shape[axis] > 1 else 0.0 for axis in (0, 1))
+    d_row, d_column = (
+        np.gradient(opened, cell_m, axis=axis) if opened.shape[axis] > 1 else np.zeros_like(opened) for axis in (0, 1)
+    )
     climb = cell_m * np.hypot(d_row, d_column)
     return np.asarray(local[:, 2] - opened[row, column] <= height_m + climb[row, column])

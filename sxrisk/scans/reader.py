@@ -5,11 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from sxrisk.errors import CRSError, FileFormatError, InputError
-from sxrisk.scans._checks import inside_box
 from sxrisk.scans._crs import split_crs
 from sxrisk.scans._las_crs import las_crs
 from sxrisk.scans._plain import PlainSource, read_pcd, read_ply, read_text
@@ -72,7 +70,9 @@ def read_scan(
     FileFormatError
         If it is truncated, or of a kind that cannot be read.
     CRSError
-        If `crs` contradicts the file.
+        If `crs` contradicts the file, or one of the two is a legacy datum or geocentric.
+    ParameterError
+        If `bounds` are no box.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def read_scan(
         crs, vertical_crs = _agreed(path, las_crs(opened.vlrs, path.name), crs, vertical_crs)
         source: PointSource = opened
     elif suffix in PLAIN:
-        source = PlainSource(path, PLAIN[suffix])
+        source = PlainSource(path, PLAIN[suffix], bounds)
     else:
         raise FileFormatError(
             f"files of type {suffix or 'without ending'} cannot be read as a scan",
@@ -110,7 +110,7 @@ def read_scan(
             expected="LAS, LAZ, COPC, PLY, PCD, XYZ, CSV, TXT, ASC or PTS",
             remedy="Export it as LAZ from the scanner's program or CloudCompare" if suffix == ".e57" else None,
         )
-    scan = Scan.from_source(
+    return Scan.from_source(
         source,
         crs=crs,
         vertical_crs=vertical_crs,
@@ -119,9 +119,6 @@ def read_scan(
         range_sigma_m=range_sigma_m,
         registration_sigma_m=registration_sigma_m,
     )
-    if bounds is not None and suffix not in LAS:
-        return scan.select(np.flatnonzero(inside_box(scan.xyz, bounds)))
-    return scan
 
 
 def _agreed(path: Path, stated: tuple[Any, Any], crs: Any, vertical_crs: Any) -> tuple[Any, Any]:

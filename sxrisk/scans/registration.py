@@ -207,7 +207,8 @@ def _core_points(moving: Scan, stable: Any, origin: Floats, max_points: int) -> 
 
 def _local_means(points: Floats, cores: Floats, neighbours: int) -> Floats:
     _, index = cKDTree(points).query(cores, k=min(neighbours, len(points)), workers=-1)
-    return points[index].mean(axis=1)
+    # One neighbour comes without its axis.
+    return points[index.reshape(len(cores), -1)].mean(axis=1)
 
 
 def _plane_distances(
@@ -215,6 +216,7 @@ def _plane_distances(
 ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     """Normals (n, 3) of the local planes, signed distances (n,) from them, and which of them can be trusted."""
     distance, index = tree.query(places, k=min(neighbours, len(points)), workers=-1)
+    distance, index = distance.reshape(len(places), -1), index.reshape(len(places), -1)
     near = points[index]
     middle = near.mean(axis=1)
     offsets = near - middle[:, None, :]

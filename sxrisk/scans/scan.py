@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyproj
 
+from sxrisk.crs import PlanTransform, plan_transform
 from sxrisk.errors import CRSError, GeometryError, ParameterError, SxriskWarning
 from sxrisk.scans._checks import (
     aware_epoch,
@@ -21,7 +21,7 @@ from sxrisk.scans._checks import (
     inside_box,
     largest,
 )
-from sxrisk.scans._crs import split_crs, unit_factor
+from sxrisk.scans._crs import in_metres, split_crs, unit_factor
 
 __all__ = ["Bounds", "PointSource", "Scan"]
 
@@ -395,6 +395,8 @@ class Scan:
     def to_crs(self, crs: Any) -> "Scan":
         """The scan in another projected system, heights turned to metres; the height datum stays.
 
+        WGS 84 and CGCS2000 count as identical.
+
         Parameters
         ----------
         crs : pyproj.CRS, int or str
@@ -403,7 +405,7 @@ class Scan:
         Raises
         ------
         CRSError
-            If the scan's system is unknown, or PROJ knows only a guess between the two.
+            If one of the systems is unknown, cannot be placed on the earth, or PROJ knows only a guess between the two.
         """
         target, vertical = split_crs(crs, None)
         if self.crs is None or target is None:
@@ -414,10 +416,10 @@ class Scan:
             )
         if vertical is not None:
             raise CRSError(f"{crs} has a height part", expected="a horizontal system; the height datum is kept")
-        transformer = pyproj.Transformer.from_crs(self.crs, target, always_xy=True, allow_ballpark=False)
+        transform = plan_transform(self.crs, target)
         factor = self.units_m[1]
-        moved = [_transformed(points, transformer, factor, self) for points in (self.xyz, self._stations)]
-        vertical_crs = self.vertical_crs if factor == 1.0 else None
+        moved = [_transformed(points, transform, factor, target.name, self) for points in (self.xyz, self._stations)]
+        vertical_crs = None if self.vertical_crs is None else in_metres(self.vertical_crs)
         return self.replace(
             xyz=moved[0], stations=moved[1] if len(moved[1]) else None, crs=target, vertical_crs=vertical_crs
         )
@@ -451,12 +453,12 @@ class Scan:
         return f"<Scan {name}: {count}, {_crs_text(self)}, {epoch}, {stations} stations>"
 
 
-def _transformed(points: Floats, transformer: pyproj.Transformer, z_factor: float, scan: Scan) -> Floats:
-    x, y = transformer.transform(points[:, 0], points[:, 1])
+def _transformed(points: Floats, transform: PlanTransform, z_factor: float, target: str, scan: Scan) -> Floats:
+    x, y = transform(points[:, 0], points[:, 1])
     moved = np.column_stack([x, y, points[:, 2] * (1.0 if np.isnan(z_factor) else z_factor)])
     if not np.isfinite(moved).all():
         raise CRSError(
-            f"some points lie outside what {transformer.target_crs and transformer.target_crs.name!r} can show",
+            f"some points lie outside what {target!r} can show",
             where=scan.source or None,
             expected="a projection made for this place",
         )

@@ -12,9 +12,10 @@ import xarray as xr
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from shapely import LineString, transform
+from shapely import LineString
 
 from sxrisk.change import M3C2Result, m3c2
+from sxrisk.crs import move_geometries
 from sxrisk.errors import GeometryError
 from sxrisk.findings import GEOGRAPHIC_CRS, measurement
 from sxrisk.sites._bodies import Body, find_bodies
@@ -79,8 +80,7 @@ class Rows:
     def _geographic(self, geometry: Any) -> Any:
         if geometry is None or self.crs is None:
             return None
-        to_geographic = pyproj.Transformer.from_crs(self.crs, GEOGRAPHIC_CRS, always_xy=True)
-        return transform(geometry, lambda xy: np.column_stack(to_geographic.transform(xy[:, 0], xy[:, 1])))
+        return move_geometries(geometry, self.crs, GEOGRAPHIC_CRS)
 
 
 def plan_outline(outline: Any, outline_crs: Any, crs: Any) -> Any:
@@ -90,6 +90,8 @@ def plan_outline(outline: Any, outline_crs: Any, crs: Any) -> Any:
     ------
     GeometryError
         If it is no polygon, or the scans' system is unknown while the outline's is given.
+    CRSError
+        If one of the two systems cannot be placed on the earth.
     """
     if outline is None:
         return None
@@ -106,8 +108,7 @@ def plan_outline(outline: Any, outline_crs: Any, crs: Any) -> Any:
         )
     if pyproj.CRS.from_user_input(outline_crs).equals(crs, ignore_axis_order=True):
         return outline
-    to_scan = pyproj.Transformer.from_crs(outline_crs, crs, always_xy=True)
-    return transform(outline, lambda xy: np.column_stack(to_scan.transform(xy[:, 0], xy[:, 1])))
+    return move_geometries(outline, pyproj.CRS.from_user_input(outline_crs), crs)
 
 
 def change_between(

@@ -111,6 +111,9 @@ def prepare(scans: Sequence[Scan], *, terrain: bool, parameters: Mapping[str, An
             left = left.select(bare)
         taken["used"] = left.n_points
         registration = None
+        if not prepared and left.registration_sigma_m is None:
+            # The first epoch is the frame that the others are compared in.
+            left = left.replace(registration_sigma_m=0.0)
         if prepared and not parameters.get("registered", False):
             registration = register(left, prepared[0].scan)
             left = registration.apply(left)

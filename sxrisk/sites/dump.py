@@ -237,8 +237,7 @@ def _measure_growth(site: TerrainSite) -> xr.DataArray:
     cell_m2 = site.cell_m**2
     gap_error_m = _gap_error_m(site.grids[-1] - site.grids[0], counted & ~known, counted & known)
     sigma = np.sqrt(
-        (site.common_sigma_m * counted.sum() * cell_m2) ** 2
-        + hole_variance(counted & ~known, gap_error_m * cell_m2)
+        (site.common_sigma_m * counted.sum() * cell_m2) ** 2 + hole_variance(counted & ~known, gap_error_m * cell_m2)
     )
     domain = inside_outline(difference, site.outline) | large
     unseen = float((domain & ~np.isfinite(difference.values)).sum() / max(int(domain.sum()), 1))

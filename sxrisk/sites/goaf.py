@@ -8,6 +8,7 @@ import pyproj
 import xarray as xr
 from scipy.ndimage import binary_closing, binary_fill_holes
 
+from sxrisk.crs import plan_transform
 from sxrisk.findings import measurements_frame
 from sxrisk.scans import Scan
 from sxrisk.sites._common import SCENE_FACES, Rows, change_between, change_fields, cross_sections
@@ -204,7 +205,7 @@ def _surface_above(dem: xr.DataArray, scan: Scan, plan: Any) -> float | None:
     xmin, ymin, xmax, ymax = plan.bounds
     x, y = np.meshgrid(np.linspace(xmin, xmax, 25), np.linspace(ymin, ymax, 25))
     inside = contains_xy(plan, x, y)
-    to_dem = pyproj.Transformer.from_crs(scan.crs, dem.rio.crs, always_xy=True)
-    dem_x, dem_y = to_dem.transform(x[inside], y[inside])
+    to_dem = plan_transform(scan.crs, pyproj.CRS.from_user_input(dem.rio.crs))
+    dem_x, dem_y = to_dem(x[inside], y[inside])
     heights = dem.interp(x=xr.DataArray(dem_x, dims="p"), y=xr.DataArray(dem_y, dims="p")).values
     return float(np.nanmin(heights)) if np.isfinite(heights).any() else None

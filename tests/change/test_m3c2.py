@@ -226,6 +226,11 @@ def test_registration_comes_from_the_scans_or_is_said_to_be_unknown():
     assert result.registration_sigma_m == pytest.approx(0.005)
     assert not result.registration_unknown
     assert result.crs == known.crs
+    frame = sx.Scan(cloud, crs="EPSG:4547", registration_sigma_m=0.0)
+    assert not sx.m3c2(frame, known, **SIZES).registration_unknown
+    half = sx.m3c2(sx.Scan(cloud, crs="EPSG:4547"), known, **SIZES)
+    assert half.registration_unknown
+    assert half.registration_sigma_m == pytest.approx(0.003)
     bare = sx.m3c2(cloud, cloud, **SIZES)
     assert bare.registration_unknown
     assert result.lod95 - bare.lod95 == pytest.approx(1.959964 * 0.005)

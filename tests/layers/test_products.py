@@ -159,3 +159,11 @@ def test_geopackage_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) ->
         write_layers_gpkg(path, broken)
     assert path.read_bytes() == before
     assert not list(tmp_path.glob("*partial*"))
+
+
+def test_a_column_named_geom_is_written(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame({"id": ["a"], "geom": ["text"]}, geometry=[shapely.Point(112, 37)], crs=4490)
+    path = write_layers_gpkg(tmp_path / "layers.gpkg", {"one": frame})
+    back = gpd.read_file(path)
+    assert back["geom_"].tolist() == ["text"]
+    assert back.geometry.iloc[0].equals(shapely.Point(112, 37))

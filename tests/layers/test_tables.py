@@ -48,7 +48,7 @@ def test_the_frame_has_the_canonical_form(tmp_path: Path) -> None:
     assert list(frame.columns) == [
         "id", "name", "kind", "county", "position_sigma_m", "crs_source", "source_file", "source_row",
         "mining_depth_m", "mineral", "ground_pressure_monitoring", "status", "mining_method",
-        "operator", "经度", "纬度", "geometry",
+        "operator", "built_on", "permitted_on", "经度", "纬度", "geometry",
     ]  # fmt: skip
     assert frame.crs.to_epsg() == 4490
     assert frame.loc[0, "geometry"].equals(shapely.Point(112.51, 37.81))
@@ -382,3 +382,30 @@ def test_random_bytes_are_refused_by_every_reader(tmp_path: Path, data: bytes, s
     path.write_bytes(data)
     with pytest.raises(InputError, match="random"):
         load_layer(path, kind="settlement", crs="CGCS2000")
+
+
+def test_dates_of_building_and_permit(tmp_path: Path) -> None:
+    written = [
+        "2015-03-01",
+        "2015/3/1",
+        "2015年3月1日",
+        "2015年3月",
+        "2015年",
+        "2015",
+        "42064",
+        "20150301",
+        "不详",
+        "早年",
+    ]
+    body = "".join(f"{n},112.5,37.5,{text},2014-01-0{n % 9 + 1}\n" for n, text in enumerate(written))
+    loaded = load_layer(
+        write(tmp_path, f"编号,经度,纬度,投产时间,批复日期\n{body}"), kind="pipeline_facility", crs="CGCS2000"
+    )
+    assert str(loaded.frame["built_on"].dtype).startswith("datetime64")
+    days = loaded.frame["built_on"].dt.strftime("%Y-%m-%d").fillna("").tolist()
+    assert days == ["2015-03-01"] * 4 + ["2015-01-01"] * 2 + ["2015-03-01"] * 2 + ["", ""]
+    assert loaded.frame["permitted_on"].notna().all()
+    issues = {issue.code: issue for issue in loaded.report.issues}
+    assert issues["date_not_understood"].rows == (11,)
+    assert "早年" in issues["date_not_understood"].detail
+    assert issues["day_assumed"].count == 3

@@ -11,7 +11,7 @@ import shapely
 
 from sxrisk.crs import to_geographic
 from sxrisk.errors import CRSError, FileFormatError, InputError
-from sxrisk.layers import load_layer, read_layer
+from sxrisk.layers import load_layer, read_dem, read_layer
 
 
 def pipelines(crs: int | None = 4547) -> gpd.GeoDataFrame:
@@ -270,3 +270,28 @@ def test_damaged_empty_and_foreign_drawings(drawing: Path, tmp_path: Path) -> No
     ezdxf.new("R2010").saveas(path)
     with pytest.raises(InputError, match="model space is empty"):
         read_layer(path, kind="road", crs=4547)
+
+
+def test_a_file_that_names_other_sources_opens_none(tmp_path: Path) -> None:
+    """GDAL goes by content: a virtual data source or a pipeline under another suffix would read any file."""
+    secret = tmp_path / "secret.geojson"
+    gpd.GeoDataFrame({"name": ["s"]}, geometry=[shapely.Point(112, 37)], crs=4326).to_file(secret, driver="GeoJSON")
+    inside = f"<OGRVRTLayer name='secret'><SrcDataSource>{secret}</SrcDataSource></OGRVRTLayer>"
+    kml, geojson = tmp_path / "evil.kml", tmp_path / "evil.geojson"
+    kml.write_text(f"<OGRVRTDataSource><!-- <kml -->{inside}</OGRVRTDataSource>", encoding="utf-8")
+    with pytest.raises(FileFormatError, match="is no KML; expected an XML document with the root element kml"):
+        read_layer(kml, kind="enterprise")
+    kml.write_text(f"<kml/><OGRVRTDataSource>{inside}</OGRVRTDataSource>", encoding="utf-8")
+    with pytest.raises(FileFormatError, match="names other sources"):
+        read_layer(kml, kind="enterprise")
+    pipeline = {"type": "gdal_streamed_alg", "command_line": f"gdal vector pipeline ! read {secret}"}
+    geojson.write_text(json.dumps(pipeline), encoding="utf-8")
+    with pytest.raises(FileFormatError, match="names other sources"):
+        read_layer(geojson, kind="enterprise")
+
+
+def test_a_virtual_raster_is_no_elevation_model(tmp_path: Path) -> None:
+    path = tmp_path / "dem.tif"
+    path.write_text('<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>', encoding="utf-8")
+    with pytest.raises(FileFormatError, match="not recognized"):
+        read_dem(path)

@@ -8,15 +8,17 @@ import tomllib
 import warnings
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 
 import sxrisk.products
+from sxrisk.errors import CRSError
 from sxrisk.products.assets import VENDOR, content_policy, json_for_script, vendor_manifest
 from sxrisk.products.fonts import MissingGlyphWarning, covered, subset_woff, uncovered
 from sxrisk.products.imagery import heatmap_image, hillshade, hillshade_image
 from sxrisk.products.page_data import strings_in
-from sxrisk.products.quickmap import embed_assets
+from sxrisk.products.quickmap import embed_assets, quick_map
 from sxrisk.products.text import format_value, text_catalogue
 
 
@@ -137,3 +139,11 @@ def test_foreign_link_in_a_folium_page_is_refused():
 
     with pytest.raises(ParameterError, match=r"links to https://example\.org/plugin\.js"):
         embed_assets('<script src="https://example.org/plugin.js"></script>')
+
+
+def test_a_quick_map_of_a_layer_without_crs_says_which():
+    frame = gpd.GeoDataFrame({"name": ["a"]}, geometry=gpd.points_from_xy([112.0], [37.0]))
+    with pytest.raises(CRSError, match=r"mines: the coordinate system of the layer is unknown; .*set_crs"):
+        quick_map({"mines": frame})
+    with pytest.raises(CRSError, match=r"mines: .*legacy datum"):
+        quick_map({"mines": frame.set_crs(4610)})

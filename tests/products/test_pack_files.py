@@ -5,14 +5,16 @@ import zipfile
 from datetime import date
 
 import openpyxl
+import pandas as pd
 import pyogrio
 import pytest
 from docx import Document
 
 from sxrisk.errors import OutputError, ParameterError
-from sxrisk.findings import FINDING_COLUMNS, findings_frame
+from sxrisk.findings import FINDING_COLUMNS, findings_frame, measurement, measurements_frame
 from sxrisk.products import PackInput, write_pack, write_workbook
 from sxrisk.products.scene import site_folder
+from sxrisk.products.site_rows import measurement_rows, telling_rows
 
 
 def digests(folder):
@@ -110,3 +112,21 @@ def test_workbook_held_open_is_a_clear_error(make_pack, tmp_path):
 def test_site_folders_stay_inside(hostile):
     folder = site_folder(hostile)
     assert folder and "/" not in folder and "\\" not in folder and not folder.startswith(".") and len(folder) < 80
+
+
+def test_a_card_shows_what_tells_most_and_names_the_loss(made_up):
+    pit = made_up.pit()
+    pit.summary["change"] = {"bodies": [{"id": "B2", "kind": "loss"}, {"id": "B10", "kind": "gain"}]}
+    for body, volume in (("B10", 40.0), ("B2", -84.0)):
+        row = measurement("open_pit", "KC-01", "body_volume", volume, "m3", sigma=3.0, method="tin", object_id=body)
+        pit.measurements = pd.concat([pit.measurements, measurements_frame([row, row])], ignore_index=True)
+    assert [(row["metric"], row["object"], row["body"]) for row in telling_rows(pit)] == [
+        ("depth", "", ""),
+        ("body_volume", "B2", "loss"),
+    ]
+    assert [row["object"] for row in measurement_rows(pit) if row["metric"] == "body_volume"] == ["B2", "B10"]
+
+
+def test_a_control_character_in_the_title_does_no_harm(tmp_path, made_up):
+    path = write_workbook(tmp_path / "a.xlsx", findings_frame([]), as_of=date(2026, 6, 30), title="合山\x07县")
+    assert openpyxl.load_workbook(path).properties.title == "合山 县"

@@ -134,6 +134,17 @@ def test_sentences_are_the_same_in_page_and_report(visit, pack, pack_input):
         assert shown == [finding_sentence(frame.iloc[i].to_dict(), language) for i in short]
 
 
+def test_filtering_a_finding_out_closes_its_inspector(visit, pack):
+    page = visit(pack / "index.html").page
+    page.evaluate("SX.select(SX.shown.find(i => SX.get(i, 'colour') === 'red'))")
+    assert page.locator("#inspector").is_visible()
+    page.locator(".filter-chip").nth(0).click()
+    assert page.locator("#inspector").is_visible()
+    page.locator(".filter-chip").nth(0).click()
+    page.locator(".filter-chip").nth(3).click()
+    assert page.locator("#inspector").is_hidden() and page.evaluate("SX.selected") == -1
+
+
 def test_language_is_switched_everywhere(visit, pack):
     visited = visit(pack / "index.html", hash_text="#en")
     page = visited.page
@@ -142,7 +153,7 @@ def test_language_is_switched_everywhere(visit, pack):
     for tab in ("Layers", "Overview", "3D sites", "Documents"):
         page.get_by_role("tab", name=tab).click()
     page.get_by_role("button", name="Not checked").click()
-    assert "layer_missing:building" in page.locator("dialog").inner_text()
+    assert "layer_missing: Building" in page.locator("dialog").inner_text()
     page.locator("dialog .close").click()
     page.locator("#language").click()
     assert page.evaluate("document.documentElement.lang") == "zh-CN"

@@ -15,7 +15,7 @@ from sxrisk.errors import (
     SxriskWarning,
     UnverifiedInputWarning,
 )
-from sxrisk.scans import Scan, read_scan, write_laz
+from sxrisk.scans import Scan, read_scan, reader, write_laz
 
 RNG = np.random.default_rng(5)
 XYZ = np.round(RNG.uniform(0, 50, (60_000, 3)) + np.array([512000, 4123000, 1200]), 3)
@@ -217,3 +217,16 @@ def test_real_clouds(shared_data: Path) -> None:
     assert copc.n_points == 3203
     pcd = next((clouds / "subt_urban").glob("*.pcd"))
     assert read_scan(pcd).n_points == 259_086
+
+
+def test_a_box_of_a_text_file_is_read_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text("x,y,z\n1,2,3\n4,5,6\n", encoding="utf-8")
+    read: list[Path] = []
+    monkeypatch.setitem(reader.PLAIN, ".csv", lambda file: (read.append(file), reader.read_text(file))[1])
+    scan = read_scan(path, bounds=(0, 0, 2, 3))
+    assert read == []
+    assert scan.xyz.tolist() == [[1.0, 2.0, 3.0]]
+    assert scan.n_points == 1
+    with pytest.raises(ParameterError, match="minimum before maximum"):
+        read_scan(path, bounds=(2, 0, 0, 3))

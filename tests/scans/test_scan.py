@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sxrisk.errors import CRSError, GeometryError, ParameterError, UnverifiedInputWarning
-from sxrisk.scans import Scan, read_scan, thin, write_laz
+from sxrisk.scans import Scan, read_scan, thin, thin_rows, write_laz
 
 POINTS = np.array([[512000.0, 4123000.0, 1200.0], [512010.0, 4123020.0, 1230.0], [512004.0, 4123002.0, 1201.0]])
 
@@ -112,3 +112,45 @@ def test_thin_keeps_measured_points() -> None:
     cells = np.unique(np.floor(scan.xyz), axis=0)
     assert few.n_points == len(cells)
     assert set(map(tuple, few.xyz)) <= set(map(tuple, scan.xyz))
+
+
+def test_legacy_and_geocentric_systems_are_refused() -> None:
+    for code in ("EPSG:2414", "EPSG:4610", "EPSG:4610+5737"):
+        with pytest.raises(CRSError, match="is a legacy datum"):
+            Scan(POINTS, crs=code)
+    with pytest.raises(CRSError, match="is geocentric"):
+        Scan(POINTS, crs="EPSG:4479")
+
+
+def test_to_crs_between_wgs84_and_cgcs2000() -> None:
+    scan = Scan(
+        [[500_000.0, 4_100_000.0, 900.0]], crs="EPSG:32649", vertical_crs="EPSG:5737", stations=[[5e5, 4.1e6, 9]]
+    )
+    there = scan.to_crs("EPSG:4546")
+    back = there.to_crs("EPSG:32649")
+    assert there.vertical_crs == scan.vertical_crs
+    assert np.abs(back.xyz - scan.xyz).max() < 1e-6
+    assert there.to_crs("EPSG:3857").crs.to_epsg() == 3857
+    with pytest.raises(CRSError, match="only a ballpark transform"):
+        Scan(POINTS, crs="+proj=utm +zone=49 +ellps=bessel").to_crs("EPSG:4546")
+
+
+def test_the_height_datum_stays_when_feet_become_metres() -> None:
+    feet = Scan([[1639600.0, 1454500.0, 7077.92]], crs="EPSG:2903", vertical_crs="EPSG:6360")
+    heights = feet.to_crs("EPSG:26913").vertical_crs
+    assert heights.name == "NAVD88 height"
+    assert heights.datum == feet.vertical_crs.datum
+    assert heights.axis_info[0].unit_name == "metre"
+
+
+def test_thinning_does_not_depend_on_the_part_nor_overflow() -> None:
+    xyz = np.random.default_rng(3).uniform(0, 10, (4000, 3)) + np.array([5e5, 4.1e6, 900.0])
+    whole = thin(Scan(xyz), 1.0).xyz
+    part = thin(Scan(xyz[xyz[:, 0] < 500_005]), 1.0).xyz
+    assert np.array_equal(part, whole[whole[:, 0] < 500_005])
+    assert np.array_equal(np.sort(thin_rows(xyz, 1.0)), np.flatnonzero((xyz[:, None] == whole).all(axis=2).any(axis=1)))
+    stray = np.vstack([xyz, [1e12, -1e12, 1e12]])
+    assert len(thin_rows(stray, 1e-3)) == len(stray)
+    assert thin_rows(np.array([[0.25, 0.5, 0.5], [0.75, 0.5, 0.5]]), 1.0).tolist() == [0]
+    with pytest.raises(ParameterError, match="double precision can count"):
+        thin_rows(xyz, 1e-12)

@@ -33,6 +33,11 @@
     const places = size < 10 ? 2 : size < 1000 ? 1 : 0;
     return SX.withUnit(SX.thousands(value.toFixed(places)), unit);
   };
+  // A coded value of an attribute in words; a value without an entry stays as it is.
+  SX.value = (attribute, value) => {
+    const entry = data.text.value[`${attribute}.${value}`] || (typeof value === "boolean" ? data.text.value[String(value)] : null);
+    return entry ? entry[SX.language] : String(value);
+  };
   SX.thousands = (text) => {
     const [whole, part] = text.split(".");
     const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");

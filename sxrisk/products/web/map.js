@@ -5,6 +5,8 @@
   const { data, meta, text, el } = SX;
   const FONTS = '"Noto Sans CJK SC","Microsoft YaHei","PingFang SC","SXRisk Sans SC",sans-serif';
   const COLOUR = ["match", ["get", "colour"], ...Object.entries(meta.colours).flat(), "#777777"];
+  // Zoom from which a finding is a ring.
+  const RING = 14;
   const container = document.getElementById("map");
   const phone = window.matchMedia("(max-width: 760px)");
   SX.visible = {};
@@ -75,6 +77,7 @@
       { id: "a-findings-fill", type: "fill", source: "findings-shapes", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": COLOUR, "fill-opacity": 0.12 } },
       { id: "a-findings-case", type: "line", source: "findings-shapes", layout: { "line-cap": "round" }, paint: { "line-color": "#ffffff", "line-width": width(3.2), "line-opacity": 0.85 } },
       { id: "a-findings-line", type: "line", source: "findings-shapes", layout: { "line-cap": "round" }, paint: { "line-color": COLOUR, "line-width": width(1.7) } },
+      { id: "a-findings-ring", type: "circle", source: "findings-points", minzoom: RING, paint: { "circle-opacity": 0, "circle-radius": ["interpolate", ["linear"], ["zoom"], RING, 6.6, 18, 9.6], "circle-stroke-color": "#ffffff", "circle-stroke-width": 5.2, "circle-stroke-opacity": 0.9 } },
       {
         id: "a-findings-point",
         type: "circle",
@@ -82,9 +85,11 @@
         layout: { "circle-sort-key": ["match", ["get", "colour"], "red", 4, "orange", 3, "yellow", 2, 1] },
         paint: {
           "circle-color": COLOUR,
-          "circle-radius": ["interpolate", ["linear"], ["zoom"], 6, 2.6, 10, 4.6, 15, 7],
-          "circle-stroke-color": "#ffffff",
-          "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 6, 0.6, 11, 1.4],
+          "circle-radius": ["interpolate", ["linear"], ["zoom"], 6, 2.6, 10, 4.6, RING - 0.01, 6.5, RING, 8, 18, 11],
+          // From here on a ring, so that the house that it is about can be seen.
+          "circle-opacity": ["step", ["zoom"], 1, RING, 0],
+          "circle-stroke-color": ["step", ["zoom"], "#ffffff", RING, COLOUR],
+          "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 6, 0.6, 11, 1.4, RING - 0.01, 1.4, RING, 2.4],
         },
       },
       { id: "selected-line", type: "line", source: "selected", filter: ["!=", ["geometry-type"], "Point"], layout: { "line-cap": "round" }, paint: { "line-color": "#0b1623", "line-width": 2, "line-gap-width": 5 } },

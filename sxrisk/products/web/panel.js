@@ -89,12 +89,20 @@
     ];
   }
 
+  const factName = (fact) => (fact.body ? `${text("ui", "largest_body")} ${fact.object}` : text("metric", fact.metric));
+  function factValue(fact) {
+    // A loss is said in words, not by a sign.
+    const value = SX.format(fact.body === "loss" ? Math.abs(fact.value) : fact.value, fact.unit);
+    const bounds = fact.low === undefined || fact.high === undefined ? "" : `${SX.format(fact.low, "1")} – ${SX.format(fact.high, "1")}`;
+    const brackets = (words) => (SX.language === "zh" ? `（${words}）` : ` (${words})`);
+    return value + (bounds ? brackets(bounds) : fact.sigma ? ` ± ${SX.format(fact.sigma, fact.unit)}` : "") + (fact.body ? brackets(text("body", fact.body)) : "");
+  }
   function siteCard(site) {
     return el(
       "div",
       { class: "site" },
       el("div", { class: "site-title" }, el("bdi", {}, site.name[SX.language]), el("span", {}, text("kind", site.kind))),
-      el("dl", {}, site.facts.flatMap((fact) => [el("dt", {}, text("metric", fact.metric)), el("dd", {}, SX.format(fact.value, fact.unit) + (fact.sigma ? ` ± ${SX.format(fact.sigma, fact.unit)}` : ""))])),
+      el("dl", {}, site.facts.flatMap((fact) => [el("dt", {}, factName(fact)), el("dd", {}, factValue(fact))])),
       el("div", { class: "site-links" }, site.lon !== null ? el("button", { type: "button", class: "plain", onclick: () => { SX.emit("goto", "map"); SX.flyTo(site.lon, site.lat, 14.5); } }, text("ui", "map")) : null, site.href ? el("a", { class: "button", href: `${site.href}#${SX.language}` }, text("ui", "open_scene")) : null),
     );
   }
@@ -127,13 +135,34 @@
     renderPanel();
   };
 
+  const named = (column) => text("column", column === "rule_id" ? "rule" : column);
+  // The values of a rejected row: two lines, the rest on demand.
+  function pairs(cells) {
+    const parts = cells.flatMap(([name, value]) => [name ? el("span", { class: "pair-name" }, `${name}: `) : null, el("span", {}, value), "  "]);
+    const body = el("div", { class: "clamp" }, parts);
+    const more = el("button", { type: "button", class: "more", "aria-expanded": "false", onclick: () => {
+      const open = body.classList.toggle("open");
+      more.setAttribute("aria-expanded", String(open));
+      more.textContent = text("ui", open ? "collapse" : "expand");
+    } }, text("ui", "expand"));
+    const long = cells.flat().join("").length > 70;
+    return long ? [body, more] : [body];
+  }
   function openList(key) {
     const table = data[key];
     const dialog = document.getElementById("dialog");
-    const words = (column, cell) => {
+    const at = Object.fromEntries(table.columns.map((column, k) => [column, k]));
+    // Where something stands in one cell: the file with its row, the reason with its detail.
+    const joined = key === "rejects" ? ["source_row", "detail"] : [];
+    const columns = (key === "rejects" ? ["layer", "source_file", "reason", "original"].filter((column) => column in at) : []).concat(table.columns).filter((column, k, all) => all.indexOf(column) === k && !joined.includes(column));
+    const words = (column, cell, row) => {
       if (column === "rule_id") return SX.ruleTitle(cell);
-      if (column.endsWith("_kind") || column === "kind") return text("kind", cell);
-      return column === "reason" ? text(key === "rejects" ? "reject_reason" : "reason", cell) : String(cell);
+      if (column.endsWith("_kind") || column === "kind") return cell ? text("kind", cell) : "";
+      if (column === "layer") return layerTitle(data.layers.find((layer) => layer.id === cell) || { kind: cell });
+      if (column === "original") return pairs(cell);
+      if (key !== "rejects") return column === "reason" ? text("reason", cell) : String(cell);
+      if (column === "source_file") return [String(cell), el("small", {}, text("ui", "row_number", { row: row[at.source_row] }))];
+      return column === "reason" ? [text("reject_reason", cell), el("small", {}, row[at.detail])] : String(cell);
     };
     SX.replace(
       dialog,
@@ -141,7 +170,7 @@
       key === "not_checked" ? el("p", { class: "note" }, text("report", "not_checked_note")) : null,
       table.total > table.rows.length ? el("p", { class: "note" }, text("ui", "rows_left_out", { shown: table.rows.length, total: table.total })) : null,
       table.rows.length
-        ? el("div", { class: "list-scroll" }, el("table", {}, el("thead", {}, el("tr", {}, table.columns.map((column) => el("th", {}, text("column", column === "rule_id" ? "rule" : column))))), el("tbody", {}, table.rows.map((row) => el("tr", {}, row.map((cell, k) => el("td", {}, el("bdi", {}, words(table.columns[k], cell)))))))))
+        ? el("div", { class: "list-scroll" }, el("table", { class: `list-${key}` }, el("thead", {}, el("tr", {}, columns.map((column) => el("th", { class: `t-${column}` }, named(column))))), el("tbody", {}, table.rows.map((row) => el("tr", {}, columns.map((column) => el("td", { class: row[at[column]] === "" ? "blank" : null, "data-name": named(column) }, el("bdi", {}, words(column, row[at[column]], row)))))))))
         : el("p", { class: "note" }, text("ui", "empty_list")),
     );
     dialog.showModal();
@@ -184,11 +213,11 @@
   const gauge = (key, value, below) => el("div", {}, el("span", {}, text("column", key)), el("b", {}, value), el("small", {}, below || "\u00a0"));
 
   function showFeature({ layer, properties }) {
-    const pairs = typeof properties.attributes === "string" ? JSON.parse(properties.attributes) : properties.attributes || [];
+    const attributes = typeof properties.attributes === "string" ? JSON.parse(properties.attributes) : properties.attributes || [];
     SX.replace(
       inspector,
       el("header", { class: "band", style: `--band:${layer.colour}` }, el("div", { class: "band-top" }, el("span", { class: "state" }, text("kind", properties.kind || layer.kind)), el("button", { type: "button", class: "close", "aria-label": text("ui", "close"), onclick: () => SX.emit("nothing") }, "×")), el("h2", {}, el("bdi", {}, properties.name || properties.id || layerTitle(layer)))),
-      el("div", { class: "inspector-body" }, el("dl", { class: "facts" }, el("dt", {}, "id"), el("dd", {}, el("bdi", {}, properties.id || "")), pairs.flatMap(([key, value]) => [el("dt", {}, el("bdi", {}, text("attribute", key))), el("dd", {}, el("bdi", {}, String(value)))]))),
+      el("div", { class: "inspector-body" }, el("dl", { class: "facts" }, el("dt", {}, text("attribute", "id")), el("dd", {}, el("bdi", {}, properties.id || "")), attributes.flatMap(([key, value]) => [el("dt", {}, el("bdi", {}, text("attribute", key))), el("dd", {}, el("bdi", {}, SX.value(key, value)))]))),
     );
     inspector.hidden = false;
   }

@@ -48,8 +48,10 @@
     elevation_m: ["#2d4a5e", "#3f7367", "#7c9c5c", "#c7b667", "#d8a36a", "#c9a699", "#f3ece8"],
     slope_deg: ["#f5f2ea", "#ead9a6", "#dda85f", "#c2703f", "#8f3f37", "#4f2140"],
   };
-  const BELOW = "#b4bac0";
-  const UNKNOWN = "#7f868d";
+  const BELOW = "#c3c8cc";
+  // Hatched, so that "nothing is known" is not taken for "nothing has moved".
+  const UNKNOWN = "#59626b";
+  const HATCH = "#a3abb2";
   const SEEN = ["#c98b3d", "#4d7fa6"];
   const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
   const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
@@ -105,10 +107,13 @@
   let field = fieldNames.includes("seen") ? "seen" : fieldNames[0];
   const colours = new Float32Array(data.meshes[0].n * 3);
   main.geometry.setAttribute("color", new THREE.BufferAttribute(colours, 3));
+  const hatched = new Float32Array(data.meshes[0].n);
+  main.geometry.setAttribute("hatched", new THREE.BufferAttribute(hatched, 1));
   function paint() {
     const values = main.fields[field];
     const { significant } = main.fields;
     const set = (i, colour) => colours.set(colour, 3 * i);
+    hatched.fill(0);
     const below = rgb(BELOW).map(linear);
     const unknown = rgb(UNKNOWN).map(linear);
     if (field === "seen") {
@@ -118,7 +123,10 @@
       const table = ramp(RAMPS[field]);
       const [low, high] = ranges[field];
       for (let i = 0; i < values.length; i++) {
-        if (!Number.isFinite(values[i])) set(i, unknown);
+        if (!Number.isFinite(values[i])) {
+          set(i, unknown);
+          hatched[i] = 1;
+        }
         else if (field === "change_m" && significant && significant[i] < 0.5) set(i, below);
         else {
           const k = Math.max(0, Math.min(255, Math.round((255 * (values[i] - low)) / (high - low || 1))));
@@ -127,6 +135,7 @@
       }
     }
     main.geometry.attributes.color.needsUpdate = true;
+    main.geometry.attributes.hatched.needsUpdate = true;
     draw();
   }
 
@@ -140,6 +149,13 @@
   scene.add(sun, sun.target);
   const closed = meta.kind === "goaf";
   const material = new THREE.MeshLambertMaterial({ vertexColors: true, side: THREE.DoubleSide, transparent: true, opacity: closed ? 0.72 : 1 });
+  // Stripes on the screen over what could not be computed.
+  material.onBeforeCompile = (shader) => {
+    shader.uniforms.hatch = { value: new THREE.Vector3(...rgb(HATCH).map(linear)) };
+    shader.uniforms.stripe = { value: 7 * Math.min(2, window.devicePixelRatio) };
+    shader.vertexShader = `attribute float hatched;\nvarying float vHatched;\n${shader.vertexShader}`.replace("#include <color_vertex>", "#include <color_vertex>\nvHatched = hatched;");
+    shader.fragmentShader = `uniform vec3 hatch;\nuniform float stripe;\nvarying float vHatched;\n${shader.fragmentShader}`.replace("#include <color_fragment>", "#include <color_fragment>\nif (vHatched > 0.5 && mod(gl_FragCoord.x + gl_FragCoord.y, stripe) < 0.3 * stripe) diffuseColor.rgb = hatch;");
+  };
   const body = new THREE.Mesh(main.geometry, material);
   group.add(body);
   const net = new THREE.Mesh(main.geometry, new THREE.MeshBasicMaterial({ color: 0x15212e, wireframe: true, transparent: true, opacity: 0.22 }));
@@ -283,8 +299,9 @@
       return;
     }
     const [low, high] = ranges[field];
-    const scale = field === "change_m" ? 1000 : 1;
-    const unit = { change_m: "mm", elevation_m: "m", slope_deg: "°" }[field];
+    const large = high >= 1;
+    const scale = field === "change_m" && !large ? 1000 : 1;
+    const unit = { change_m: large ? "m" : "mm", elevation_m: "m", slope_deg: "°" }[field];
     const places = (high - low) * scale > 20 ? 0 : (high - low) * scale > 2 ? 1 : 2;
     const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
       const value = (low + share * (high - low)) * scale;
@@ -297,7 +314,7 @@
       el("b", {}, `${text("scene", field)} (${unit})`, field === "change_m" ? el("span", {}, `− ${text("scene", "inward")} / + ${text("scene", "outward")}`) : null),
       el("div", { class: "ramp", style: `background:linear-gradient(90deg,${RAMPS[field].join(",")})` }),
       el("div", { class: "ticks" }, ticks),
-      field === "change_m" ? el("div", { class: "keys" }, el("span", {}, el("i", { style: `background:${BELOW}` }), text("scene", "below_lod")), el("span", {}, el("i", { style: `background:${UNKNOWN}` }), text("scene", "not_computed"))) : "",
+      field === "change_m" ? el("div", { class: "keys" }, el("span", {}, el("i", { style: `background:${BELOW}` }), text("scene", "below_lod")), el("span", {}, el("i", { style: `background:repeating-linear-gradient(-45deg,${UNKNOWN} 0 3px,${HATCH} 3px 5px)` }), text("scene", "not_computed"))) : "",
     );
   }
 
@@ -314,9 +331,9 @@
   function controlsBar() {
     const heights = el("select", { onchange: (event) => { group.scale.z = Number(event.target.value); const z = centre.z; group.position.z = z - z * group.scale.z; marker.visible = false; draw(); } }, [1, 1.5, 2, 3].map((factor) => el("option", { value: factor }, `×${factor}`)));
     heights.value = String(group.scale.z);
-    const limits = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+    const limits = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
     const now = ranges.change_m ? Math.round(ranges.change_m[1] * 1000 * 100) / 100 : 0;
-    const spans = el("select", { onchange: (event) => { const limit = Number(event.target.value) / 1000; ranges.change_m = [-limit, limit]; paint(); legend(); } }, [...new Set([...limits, now])].sort((a, b) => a - b).map((limit) => el("option", { value: limit }, `±${limit} mm`)));
+    const spans = el("select", { onchange: (event) => { const limit = Number(event.target.value) / 1000; ranges.change_m = [-limit, limit]; paint(); legend(); } }, [...new Set([...limits, now])].sort((a, b) => a - b).map((limit) => el("option", { value: limit }, limit < 1000 ? `±${limit} mm` : `±${limit / 1000} m`)));
     spans.value = String(now);
     document.getElementById("controls").replaceChildren(
       el("div", { class: "set", role: "group" }, fieldNames.map((name) => el("button", { type: "button", "data-field": name, "aria-pressed": String(name === field), onclick: () => setField(name) }, text("scene", name)))),
@@ -329,14 +346,30 @@
     );
   }
 
+  // A value of the summary: a number, a moment to the minute, a coded word, or text as it is.
+  function said(key, value) {
+    if (typeof value === "number") return thousands(String(value));
+    if (typeof value === "boolean") return text("scene", value ? "yes" : "no");
+    const coded = data.text.summary_value[`${key.split(".").pop()}.${value}`];
+    if (coded) return coded[language];
+    return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) ? value.slice(0, 16).replace("T", " ") : value;
+  }
   function side() {
-    const rows = data.measurements.map((row) => el("tr", {}, el("td", {}, text("metric", row.metric), row.epoch || row.object ? el("small", {}, el("bdi", {}, [row.epoch.slice(0, 10), row.object].filter(Boolean).join(" · "))) : null), el("td", { class: "number" }, format(row.value, row.unit, row.sigma), row.sigma ? el("small", {}, `± ${format(row.sigma, row.unit, row.sigma)}`) : null)));
+    const rows = [];
+    let group = "";
+    for (const row of data.measurements) {
+      const about = row.body ? text("body", "name", { id: row.object, kind: text("body", row.body) }) : row.object;
+      const heading = [row.epoch.slice(0, 10), about].filter(Boolean).join(" · ");
+      if (heading !== group) rows.push(el("tr", { class: "group" }, el("th", { colspan: 2, scope: "colgroup" }, el("bdi", {}, heading))));
+      group = heading;
+      rows.push(el("tr", {}, el("td", {}, text("metric", row.metric)), el("td", { class: "number" }, format(row.value, row.unit, row.sigma), row.sigma ? el("small", {}, `± ${format(row.sigma, row.unit, row.sigma)}`) : null)));
+    }
     const change = meta.change;
     document.getElementById("side").replaceChildren(
       el("h2", {}, text("scene", "measurements")),
       rows.length ? el("table", {}, el("tbody", {}, rows)) : el("p", {}, text("ui", "empty_list")),
       data.summary.length ? el("h2", {}, text("scene", "summary")) : "",
-      data.summary.length ? el("dl", {}, data.summary.flatMap(([key, value]) => [el("dt", {}, key.split(".").map((part) => text("summary", part)).join(" · ")), el("dd", {}, el("bdi", {}, typeof value === "number" ? thousands(String(value)) : typeof value === "boolean" ? text("scene", value ? "yes" : "no") : value))])) : "",
+      data.summary.length ? el("dl", {}, data.summary.flatMap(([key, value]) => [el("dt", {}, key.split(".").map((part) => text("summary", part)).join(" · ")), el("dd", {}, el("bdi", {}, said(key, value)))])) : "",
       el("h2", {}, text("scene", "method")),
       change ? el("p", {}, text("scene", "method_change")) : "",
       change ? el("p", {}, change.registration_unknown ? text("scene", "method_registration_unknown") : text("scene", "method_registration", { value: (change.registration_sigma_m * 1000).toFixed(1) })) : "",

@@ -95,6 +95,8 @@
     scroller.scrollTop = 0;
     render(true);
     SX.emit("filter");
+    // What is filtered out is not spoken of any more.
+    if (SX.selected >= 0 && !shown.includes(SX.selected)) SX.select(-1);
   };
 
   const collators = { zh: new Intl.Collator("zh"), en: new Intl.Collator("en") };

@@ -1,0 +1,107 @@
+"""What the page on the project file says is complete and runs."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from sxrisk import Project
+from sxrisk.assess import project as project_file
+from sxrisk.errors import ProjectError
+from sxrisk.layers import KINDS, kind
+from sxrisk.rules import load_catalogue
+
+COMMON = ("id", "name", "county", "position_sigma_m")
+
+
+@pytest.fixture(scope="module")
+def page(repository: Path) -> str:
+    return (repository / "docs" / "project-file.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def minimal(page: str, tmp_path: Path) -> Path:
+    """The page's first TOML, and files such as it names."""
+    path = tmp_path / "my-county.toml"
+    path.write_text(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0], encoding="utf-8")
+    ring = [[112.0, 37.0], [113.0, 37.0], [113.0, 38.0], [112.0, 38.0], [112.0, 37.0]]
+    feature = {"type": "Feature", "properties": {"乡镇代码": "1", "乡镇名": "南关镇"},
+               "geometry": {"type": "Polygon", "coordinates": [ring]}}  # fmt: skip
+    (tmp_path / "townships.geojson").write_text(
+        json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8"
+    )
+    (tmp_path / "mines.csv").write_text(
+        "企业编号,矿山名称,经度,纬度,开采深度(m)\nQ1,合山煤矿,112.5,37.5,650\n", encoding="utf-8"
+    )
+    (tmp_path / "villages.csv").write_text("村代码,村名,经度,纬度,户数\nC1,南沟村,112.51,37.51,30\n", encoding="utf-8")
+    return path
+
+
+def test_every_kind_and_attribute_is_named(page: str) -> None:
+    for name in KINDS:
+        definition = kind(name)
+        (row,) = re.findall(rf"^\| `{name}` \| {definition.title_zh} \|.*$", page, re.MULTILINE)
+        assert " or ".join(definition.geometry) in row
+        for attribute in definition.attributes:
+            assert f"`{attribute.name}`" in row, f"{name}: {attribute.name}"
+            (described,) = re.findall(rf"^\| `{attribute.name}` \|.*$", page, re.MULTILINE)
+            assert attribute.canonical_unit in described
+            assert attribute.vocabulary is None or all(word in described for word in attribute.vocabulary.words)
+    for column in COMMON:
+        assert f"| `{column}` |" in page
+
+
+def test_every_key_of_the_project_file_is_named(page: str) -> None:
+    models = [
+        model
+        for model in vars(project_file).values()
+        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == project_file.__name__
+    ]
+    assert len(models) > 10
+    for model in models:
+        for key in model.model_fields:
+            if model is project_file.ProjectFile:
+                assert key == "path" or f"[{key}" in page, key
+            else:
+                assert f"`{key}`" in page, f"{model.__name__}: {key}"
+
+
+def test_every_value_that_is_asked_and_every_rule_is_named(page: str) -> None:
+    for rule in load_catalogue().rules.values():
+        assert f"`{rule.id}`" in page
+        for ask in rule.asks:
+            assert f"| `{rule.id}` | `{ask.name}` | {ask.unit} |" in page
+
+
+def test_the_minimal_project_is_small_and_runs(minimal: Path) -> None:
+    lines = [line for line in minimal.read_text(encoding="utf-8").splitlines() if line.strip()]
+    assert len(lines) <= 18
+    project = Project.open(minimal)
+    layers = project.check().layers
+    assert layers[["layer", "used", "rejected"]].to_numpy().tolist() == [
+        ["townships", 1, 0], ["mines", 1, 0], ["villages", 1, 0],
+    ]  # fmt: skip
+    mines = project.layer("mines")
+    assert mines.loc[0, ["id", "name", "mining_depth_m"]].tolist() == ["Q1", "合山煤矿", 650.0]
+
+
+def test_the_second_example_is_understood(page: str, minimal: Path) -> None:
+    minimal.write_text(
+        minimal.read_text(encoding="utf-8") + re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[1], encoding="utf-8"
+    )
+    assert Project.open(minimal).check().rules == len(load_catalogue().rules)
+
+
+@pytest.mark.parametrize("word", ["村庄", "village"])
+def test_a_common_word_for_a_kind_gets_a_hint(minimal: Path, word: str) -> None:
+    text = minimal.read_text(encoding="utf-8").replace('"settlement"', f'"{word}"')
+    minimal.write_text(text, encoding="utf-8")
+    with pytest.raises(
+        ProjectError, match=rf"'{word}': unknown kind; did you mean 'settlement'\? Known kinds: accident"
+    ):
+        Project.open(minimal)
+    minimal.write_text(text.replace(word, "xyzzy"), encoding="utf-8")
+    with pytest.raises(ProjectError, match=r"unknown kind\. Known kinds: accident"):
+        Project.open(minimal)
