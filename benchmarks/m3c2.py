@@ -18,7 +18,8 @@ import numpy as np
 import py4dgeo
 
 import sxrisk as sx
-from sxrisk.change import _core_points, deformation
+from sxrisk.change import deformation
+from sxrisk.scans import thin_rows
 
 NORMAL_RADIUS_M = 1.0
 CYLINDER_RADIUS_M = 0.5
@@ -80,7 +81,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     before, after = pit(options.points, 1), pit(options.points, 2)
-    core = before[_core_points.thin_to_voxels(before, CORE_SPACING_M, before.min(0), before.max(0))]
+    core = before[thin_rows(before, CORE_SPACING_M)]
 
     def ours(lod: str = "lague") -> Any:
         return sx.m3c2(
