@@ -6,6 +6,7 @@ identical: they differ by the plate motion since 2000.0, some decimetres in Shan
 
 from sxrisk.crs._metric import GEOD, geodesic_distance_m, local_metric, point_scale_factor, zone_epsg
 from sxrisk.crs._names import (
+    CHINA_BOX,
     GEOGRAPHIC_EPSG,
     China,
     PlanTransform,
@@ -27,6 +28,7 @@ from sxrisk.crs._offsets import (
 from sxrisk.crs._reproject import move_geometries, reproject_geometries, to_geographic
 
 __all__ = [
+    "CHINA_BOX",
     "GEOD",
     "GEOGRAPHIC_EPSG",
     "China",

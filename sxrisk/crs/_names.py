@@ -17,6 +17,7 @@ from sxrisk.crs._offsets import bd09_to_wgs84, gcj02_to_wgs84
 from sxrisk.errors import CRSError
 
 __all__ = [
+    "CHINA_BOX",
     "GEOGRAPHIC_EPSG",
     "China",
     "PlanTransform",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 GEOGRAPHIC_EPSG = 4490
+#: West, south, east, north of China, roughly; degrees.
+CHINA_BOX = (73.0, 3.0, 136.0, 54.0)
 
 Coordinates: TypeAlias = NDArray[np.float64]
 PlanTransform: TypeAlias = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]

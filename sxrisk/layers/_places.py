@@ -10,15 +10,13 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from sxrisk.crs import GEOD, China, geographic_transform, is_gauss_kruger, reproject_geometries
+from sxrisk.crs import CHINA_BOX, GEOD, China, geographic_transform, is_gauss_kruger, reproject_geometries
 from sxrisk.errors import CRSError, GeometryError, InputError
 from sxrisk.layers._values import parse_coordinate
 from sxrisk.layers.report import Issue, Rejects
 
-__all__ = ["CHINA_BOX", "Placement", "place", "place_toes", "points_from_columns"]
+__all__ = ["Placement", "place", "place_toes", "points_from_columns"]
 
-#: West, south, east, north of China, roughly; degrees.
-CHINA_BOX = (73.0, 3.0, 136.0, 54.0)
 _HALF = 0.5
 # Eight-digit eastings: 25 to 45 are 3-degree zones (EPSG 4513 on), 13 to 23 are 6-degree zones (EPSG 4491 on).
 _ZONES = ((25, 45, 4513), (13, 23, 4491))

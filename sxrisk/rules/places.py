@@ -7,8 +7,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from sxrisk.crs import CHINA_BOX
 from sxrisk.errors import GeometryError
-from sxrisk.layers._places import CHINA_BOX
 
 __all__ = ["refuse_rows", "without_finite_place", "without_place_in_china"]
 

@@ -28,7 +28,6 @@ __all__ = [
     "SYNTHETIC_NOTE",
     "VERTICAL_CODE",
     "random_stream",
-    "to_grid",
     "to_lonlat",
 ]
 
@@ -57,7 +56,6 @@ EPOCHS = (
     datetime(2026, 6, 15, 10, tzinfo=timezone(timedelta(hours=8))),
 )
 
-_FORWARD = Transformer.from_crs(GEOGRAPHIC, CRS_CODE, always_xy=True)
 _INVERSE = Transformer.from_crs(CRS_CODE, GEOGRAPHIC, always_xy=True)
 
 
@@ -87,9 +85,3 @@ def to_lonlat(xy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Easting and northing (EPSG:4547, m) to longitude and latitude (EPSG:4490, degrees); shape (n, 2)."""
     lon, lat = _INVERSE.transform(xy[:, 0], xy[:, 1])
     return np.column_stack([lon, lat])
-
-
-def to_grid(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Longitude and latitude (EPSG:4490, degrees) to easting and northing (EPSG:4547, m); shape (n, 2)."""
-    east, north = _FORWARD.transform(lonlat[:, 0], lonlat[:, 1])
-    return np.column_stack([east, north])
