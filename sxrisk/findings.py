@@ -108,6 +108,8 @@ FINDING_COLUMNS: Mapping[str, str] = {
     "deficit": "how far the limit is broken, positive where broken, in `unit`",
     "uncertainty": "1 sigma of measured, in `unit`",
     "probability": "probability that the limit is broken, 0 to 1",
+    "result": "class or grade that a classification gives, e.g. 3, II; empty where there is none",
+    "details": "further figures as JSON text, units in the names, e.g. from_chainage_m, population_low; or empty",
     "county": "county where the finding lies (its middle), or of the subject where no boundary is given",
     "reasons": "codes, separated by a space, of what weakens or explains the finding",
     "geometry": "shortest line between the two, or the place; EPSG:4490",
@@ -130,7 +132,7 @@ MEASUREMENT_COLUMNS: Mapping[str, str] = {
 }
 
 
-def finding_id(rule_id: str, subject_key: str, object_key: str = "") -> str:
+def finding_id(rule_id: str, subject_key: str, object_key: str = "", part: str = "") -> str:
     """Key of a finding that stays the same from run to run.
 
     Parameters
@@ -139,6 +141,8 @@ def finding_id(rule_id: str, subject_key: str, object_key: str = "") -> str:
         Id of the criterion, without the edition of its standard.
     subject_key, object_key : str
         ``kind/id`` of the two ends, ids as declared in their files.
+    part : str
+        Which of several findings on the same two ends, such as a segment of a pipeline.
 
     Returns
     -------
@@ -151,7 +155,7 @@ def finding_id(rule_id: str, subject_key: str, object_key: str = "") -> str:
     >>> len(ids)
     1
     """
-    text = "\x1f".join((rule_id, subject_key, object_key))
+    text = "\x1f".join((rule_id, subject_key, object_key, part) if part else (rule_id, subject_key, object_key))
     return "F-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -9,14 +9,12 @@ import pandas as pd
 
 from sxrisk.errors import InputError
 from sxrisk.findings import findings_frame
+from sxrisk.rules.context import Parts, RuleContext
 from sxrisk.rules.criterion import Rule
-from sxrisk.rules.distance import apply_crossing, apply_distance
-from sxrisk.rules.features import FeatureTable, NotApplied, Selection
-from sxrisk.rules.influence import apply_influence
+from sxrisk.rules.engines import ENGINES
+from sxrisk.rules.features import FeatureTable, NotApplied
 from sxrisk.rules.load import Catalogue
-from sxrisk.rules.measured import MeasurementTable, apply_measured
-from sxrisk.rules.multiple import apply_multiple
-from sxrisk.rules.pair import apply_pair
+from sxrisk.rules.measurements import MeasurementTable
 
 __all__ = ["NOT_APPLIED_COLUMNS", "RuleOutcome", "apply_rules"]
 
@@ -29,8 +27,6 @@ NOT_APPLIED_COLUMNS: Mapping[str, str] = {
 }
 
 _SHOWN = 5
-
-Parts = tuple[pd.DataFrame, list[NotApplied]]
 
 
 @dataclass(frozen=True)
@@ -90,12 +86,13 @@ def apply_rules(
     table = FeatureTable.of({name: frame for name, frame in layers.items() if kinds & set(frame.get("kind", ()))})
     measured = MeasurementTable(measurements)
     _refuse_shared_ids(table, measured)
+    context = RuleContext(catalogue, table, measured, as_of)
     found: list[pd.DataFrame] = []
     gaps: list[NotApplied] = []
     for rule in catalogue.rules.values():
         if progress is not None:
             progress(rule.id)
-        rows, missing = _apply(catalogue, rule, table, measured, as_of)
+        rows, missing = _apply(context, rule)
         if len(rows):
             found.append(rows)
         gaps += missing
@@ -122,15 +119,15 @@ def _refuse_shared_ids(table: FeatureTable, measured: MeasurementTable) -> None:
     )
 
 
-def _apply(catalogue: Catalogue, rule: Rule, table: FeatureTable, measured: MeasurementTable, as_of: date) -> Parts:
+def _apply(context: RuleContext, rule: Rule) -> Parts:
     nothing = pd.DataFrame()
-    if rule.id in catalogue.switched_off:
+    if rule.id in context.catalogue.switched_off:
         return nothing, [NotApplied(rule.id, "", "", "switched_off", 1)]
-    if not rule.in_force(as_of):
-        return nothing, [NotApplied(rule.id, "", "", f"not_in_force:{as_of.isoformat()}", 1)]
-    if rule.period_end is not None and as_of > rule.period_end:
+    if not rule.in_force(context.as_of):
+        return nothing, [NotApplied(rule.id, "", "", f"not_in_force:{context.as_of.isoformat()}", 1)]
+    if rule.period_end is not None and context.as_of > rule.period_end:
         rule = replace(rule, adds_reasons=(*rule.adds_reasons, "plan_period_over"))
-    subjects, objects = table.select(rule.subjects), table.select(rule.objects)
+    subjects, objects = context.table.select(rule.subjects), context.table.select(rule.objects)
     gaps = [NotApplied(rule.id, kind, "", reason, count) for kind, reason, count in subjects.gaps]
     if len(subjects.positions) == 0:
         return nothing, gaps
@@ -139,26 +136,5 @@ def _apply(catalogue: Catalogue, rule: Rule, table: FeatureTable, measured: Meas
     for _, reason, features in objects.gaps:
         concerned = count if reason.startswith("layer_missing") else features
         gaps.append(NotApplied(rule.id, about, "", reason, concerned))
-    rows, more = _run(catalogue, rule, table, measured, subjects, objects)
+    rows, more = ENGINES[rule.engine](context, rule, subjects, objects)
     return rows, gaps + more
-
-
-def _run(
-    catalogue: Catalogue,
-    rule: Rule,
-    table: FeatureTable,
-    measured: MeasurementTable,
-    subjects: Selection,
-    objects: Selection,
-) -> Parts:
-    if rule.engine == "distance":
-        return apply_distance(catalogue, rule, table, subjects, objects)
-    if rule.engine == "crossing":
-        return apply_crossing(catalogue, rule, table, subjects, objects)
-    if rule.engine == "multiple":
-        return apply_multiple(catalogue, rule, table, measured, subjects, objects)
-    if rule.engine == "measured":
-        return apply_measured(catalogue, rule, table, measured, subjects)
-    if rule.engine == "pair":
-        return apply_pair(catalogue, rule, table, measured, subjects, objects)
-    return apply_influence(catalogue, rule, table, measured, subjects, objects)

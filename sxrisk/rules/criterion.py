@@ -3,19 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from sxrisk.findings import Colour, Effect, Evidence, HazardGrade
+from sxrisk.rules.engine_settings import SETTINGS
 
 __all__ = ["Ask", "Condition", "Engine", "Rule", "Selector"]
 
-Engine = Literal["distance", "crossing", "multiple", "measured", "pair", "influence"]
+Engine = Literal[
+    "airblast",
+    "blast_vibration",
+    "crossing",
+    "distance",
+    "hazard_installation",
+    "high_consequence",
+    "individual_risk",
+    "influence",
+    "location_class",
+    "measured",
+    "multiple",
+    "pair",
+    "tailings_class",
+]
 Op = Literal["<=", "<", ">=", ">"]
 Text = Annotated[str, Field(min_length=1)]
 Mask = NDArray[np.bool_]
@@ -186,6 +201,9 @@ class Rule:
         The clause has a condition that no layer can show: a broken state is then no more than suspected.
     adds_reasons : tuple of str
         Reason codes that every finding carries.
+    settings : mapping
+        Tables of the standard that the engine needs, checked against
+        :data:`sxrisk.rules.engine_settings.SETTINGS`.
     asks : tuple of Ask
         Values that the user must give.
     effective_from, effective_to : date, optional
@@ -228,6 +246,7 @@ class Rule:
     order_matters: bool = False
     unchecked_condition: bool = False
     adds_reasons: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = Field(default_factory=dict)
     asks: tuple[Ask, ...] = ()
     effective_from: date | None = None
     effective_to: date | None = None
@@ -248,7 +267,21 @@ class Rule:
             raise ValueError(f"min_value {self.min_value:g} is not below value {self.value:g}")
         if self.evidence is Evidence.X and not self.asks:
             raise ValueError("evidence X is never hard-coded: it needs asks")
+        self._check_settings()
         return self
+
+    def _check_settings(self) -> None:
+        model = SETTINGS.get(self.engine)
+        if model is None:
+            if self.settings:
+                raise ValueError(f"engine {self.engine!r} has no settings")
+            return
+        try:
+            model.model_validate(self.settings)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(str(part) for part in ("settings", *first["loc"]))
+            raise ValueError(f"{key}: {first['msg']}") from error
 
     @property
     def subject_kinds(self) -> tuple[str, ...]:

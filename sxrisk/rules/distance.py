@@ -14,8 +14,9 @@ from sxrisk.crs import to_geographic
 from sxrisk.errors import CRSError, MissingFieldError, ParameterError
 from sxrisk.findings import Effect, Evidence, findings_frame
 from sxrisk.rules._pairs import NearPairs, Pieces, pairs_within
+from sxrisk.rules.context import Parts, RuleContext
 from sxrisk.rules.criterion import Rule, Selector
-from sxrisk.rules.features import FeatureTable, NotApplied, Selection, feature_rows, unique_keys
+from sxrisk.rules.features import NotApplied, Selection, feature_rows, unique_keys
 from sxrisk.rules.judge import Z_95, broken, margin_m, probability_near
 from sxrisk.rules.load import Catalogue, load_catalogue
 from sxrisk.rules.places import refuse_rows, without_finite_place, without_place_in_china
@@ -201,18 +202,16 @@ def near_rows(
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def apply_distance(
-    catalogue: Catalogue, rule: Rule, table: FeatureTable, subjects: Selection, objects: Selection
-) -> tuple[pd.DataFrame, list[NotApplied]]:
+def apply_distance(context: RuleContext, rule: Rule, subjects: Selection, objects: Selection) -> Parts:
     """Engine `distance`: a fixed distance between two geometries.
 
     Roads and railways that a layer has only as a line are measured to that line; where the clause asks for the edge
     they are reported as well, because what lies just beyond the limit from the line may lie within it from the edge.
     """
-    left, right = table.rows.iloc[subjects.positions], table.rows.iloc[objects.positions]
+    left, right = context.table.rows.iloc[subjects.positions], context.table.rows.iloc[objects.positions]
     required = np.full(len(left), rule.value)
-    pieces = table.pieces_of(subjects), table.pieces_of(objects)
-    found = near_rows(catalogue, rule, left, pieces[0], right, pieces[1], required, np.zeros(len(left)))
+    pieces = context.table.pieces_of(subjects), context.table.pieces_of(objects)
+    found = near_rows(context.catalogue, rule, left, pieces[0], right, pieces[1], required, np.zeros(len(left)))
     if rule.measured_from != "edge":
         return found, []
     about = rule.subject_kinds[0] if len(rule.subject_kinds) == 1 else ""
@@ -220,12 +219,10 @@ def apply_distance(
     return found, [NotApplied(rule.id, about, "", f"edge_unknown:{kind}", int(n)) for kind, n in edgeless.items()]
 
 
-def apply_crossing(
-    catalogue: Catalogue, rule: Rule, table: FeatureTable, subjects: Selection, objects: Selection
-) -> tuple[pd.DataFrame, list[NotApplied]]:
+def apply_crossing(context: RuleContext, rule: Rule, subjects: Selection, objects: Selection) -> Parts:
     """Engine `crossing`: two geometries meet; the accuracy of position does not undo a crossing."""
-    left, right = table.rows.iloc[subjects.positions], table.rows.iloc[objects.positions]
-    found = pairs_within(table.pieces_of(subjects), table.pieces_of(objects), np.zeros(len(left)))
+    left, right = context.table.rows.iloc[subjects.positions], context.table.rows.iloc[objects.positions]
+    found = pairs_within(context.table.pieces_of(subjects), context.table.pieces_of(objects), np.zeros(len(left)))
     pairs = _pairs_once(left, right, found.take(found.distance_m == 0))
     subject, object_ = left.iloc[pairs.left], right.iloc[pairs.right]
     subject_built, object_built = subject["built_on"].to_numpy(), object_["built_on"].to_numpy()
@@ -233,7 +230,7 @@ def apply_crossing(
     keep = unknown | (subject_built >= object_built) if rule.order_matters else np.ones(len(unknown), dtype=bool)
     count = int(keep.sum())
     rows = finding_rows(
-        catalogue,
+        context.catalogue,
         rule,
         subject[keep],
         object_[keep],

@@ -183,6 +183,11 @@ class FeatureTable:
         parts = [_numbers(frame, name) for frame in self.layers.values()]
         return np.concatenate(parts) if parts else np.empty(0)
 
+    def text(self, name: str) -> NDArray[np.object_]:
+        """A text attribute of every feature, empty where its layer lacks it."""
+        parts = [_text(frame, name, "") for frame in self.layers.values()]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=object)
+
     def _select(self, selectors: tuple[Selector, ...]) -> Selection:
         chosen = np.zeros(len(self.rows), dtype=bool)
         kinds = self.rows["kind"].to_numpy(dtype=object)

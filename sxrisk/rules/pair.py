@@ -3,40 +3,34 @@
 import numpy as np
 import pandas as pd
 
+from sxrisk.rules.context import Parts, RuleContext
 from sxrisk.rules.criterion import Rule
-from sxrisk.rules.features import FeatureTable, NotApplied, Selection
+from sxrisk.rules.features import NotApplied, Selection
 from sxrisk.rules.judge import broken, probability_near
 from sxrisk.rules.load import Catalogue
-from sxrisk.rules.measured import MeasurementTable, gap_reason, unit_gaps
+from sxrisk.rules.measurements import MeasurementTable, gap_reason, unit_gaps
 from sxrisk.rules.rows import finding_rows
 
 __all__ = ["apply_pair"]
 
 
-def apply_pair(
-    catalogue: Catalogue,
-    rule: Rule,
-    table: FeatureTable,
-    measured: MeasurementTable,
-    subjects: Selection,
-    objects: Selection,
-) -> tuple[pd.DataFrame, list[NotApplied]]:
+def apply_pair(context: RuleContext, rule: Rule, subjects: Selection, objects: Selection) -> Parts:
     """Engine `pair`: a measurement between a subject and an object against a limit.
 
     A subject was looked at when it has a value of the metric ``checked_by``; a NaN there carries the reason in
     `method`. One whose path leaves the elevation model (``left_dem`` in `method`) before the limit was looked at only
     so far, which is reported.
     """
-    subject_rows = table.rows.iloc[subjects.positions]
+    subject_rows = context.table.rows.iloc[subjects.positions]
     keys = subject_rows["key"]
-    pairs = measured.of(rule.metric).dropna(subset="value")
-    protected = table.rows.iloc[objects.positions]["key"]
+    pairs = context.measured.of(rule.metric).dropna(subset="value")
+    protected = context.table.rows.iloc[objects.positions]["key"]
     pairs = pairs[pairs["subject"].isin(keys) & pairs["object"].isin(protected)]
     misfit = subject_rows[keys.isin(pairs.loc[pairs["unit"] != rule.unit, "subject"])]
     pairs = pairs[pairs["unit"] == rule.unit].reset_index(drop=True)
-    place = table.positions_by_key
-    left = table.rows.iloc[[place[key] for key in pairs["subject"]]]
-    right = table.rows.iloc[[place[key] for key in pairs["object"]]]
+    place = context.table.positions_by_key
+    left = context.table.rows.iloc[[place[key] for key in pairs["subject"]]]
+    right = context.table.rows.iloc[[place[key] for key in pairs["object"]]]
 
     value = pairs["value"].to_numpy(dtype=np.float64)
     sigma = pairs["sigma"].to_numpy(dtype=np.float64)
@@ -45,7 +39,7 @@ def apply_pair(
     is_broken = broken(value, rule.value, rule.op)
     chance = np.where(sigma > 0, probability_near(value, rule.value, sigma), is_broken.astype(np.float64))
     found = finding_rows(
-        catalogue,
+        context.catalogue,
         rule,
         left,
         right,
@@ -56,13 +50,13 @@ def apply_pair(
         probability=chance,
         geometry=pairs["geometry"].to_numpy(dtype=object),
         reasons=[
-            ("also_on_flow_path", _also_on_flow_path(rule, measured, pairs)),
+            ("also_on_flow_path", _also_on_flow_path(rule, context.measured, pairs)),
             ("measurement_sigma_unknown", unknown),
             ("position_sigma_unknown", right["sigma"].isna().to_numpy()),
             ("coarse_geometry", right["coarse"].to_numpy(dtype=bool)),
         ],
     )
-    return found, _gaps(catalogue, rule, subject_rows, measured) + unit_gaps(rule, rule.metric, misfit)
+    return found, _gaps(context.catalogue, rule, subject_rows, context.measured) + unit_gaps(rule, rule.metric, misfit)
 
 
 def _also_on_flow_path(rule: Rule, measured: MeasurementTable, pairs: pd.DataFrame) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Finding rows from arrays: ids, status, colour, reasons."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from sxrisk.rules.load import Catalogue
 __all__ = ["finding_rows"]
 
 Mask = NDArray[np.bool_]
+T = TypeVar("T")
 
 
 def finding_rows(
@@ -29,6 +32,9 @@ def finding_rows(
     probability: NDArray[np.float64],
     geometry: NDArray[np.object_],
     reasons: Iterable[tuple[str, Mask]] = (),
+    results: Sequence[str] | None = None,
+    details: Sequence[Mapping[str, Any]] | None = None,
+    parts: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Rows in the findings schema for what is broken or too close to call.
 
@@ -46,6 +52,12 @@ def finding_rows(
         Shapely geometries in EPSG:4490.
     reasons : iterable of (code, mask)
         More reason codes and the rows they hold for, in the order in which they are told.
+    results : sequence of n str, optional
+        Class or grade of each row.
+    details : sequence of n mappings, optional
+        Further figures of each row, units in their names.
+    parts : sequence of n str, optional
+        What tells several findings on the same two ends apart; enters their ids.
 
     Returns
     -------
@@ -61,9 +73,12 @@ def finding_rows(
     subject = subjects[kept].reset_index(drop=True)
     object_ = objects[kept].reset_index(drop=True) if objects is not None else None
     object_keys = object_["key"] if object_ is not None else [""] * count
+    part = _kept(parts, kept, "")
     return pd.DataFrame(
         {
-            "finding_id": [finding_id(rule.id, s, o) for s, o in zip(subject["key"], object_keys, strict=True)],
+            "finding_id": [
+                finding_id(rule.id, s, o, p) for s, o, p in zip(subject["key"], object_keys, part, strict=True)
+            ],
             "rule_id": rule.id,
             "standard": rule.standard,
             "clause": rule.clause_en,
@@ -88,11 +103,19 @@ def finding_rows(
             "deficit": required - measured if too_short else measured - required,
             "uncertainty": sigma[kept],
             "probability": probability[kept],
+            "result": _kept(results, kept, ""),
+            "details": [json.dumps(shown, ensure_ascii=False) if shown else "" for shown in _kept(details, kept, {})],
             "county": subject["county"],
             "reasons": _codes(rule, subject, object_, [(code, mask[kept]) for code, mask in reasons]),
             "geometry": geometry[kept],
         }
     )
+
+
+def _kept(values: Sequence[T] | None, kept: Mask, missing: T) -> list[T]:
+    if values is None:
+        return [missing] * int(kept.sum())
+    return [values[int(row)] for row in np.flatnonzero(kept)]
 
 
 def _codes(rule: Rule, subject: pd.DataFrame, object_: pd.DataFrame | None, more: list[tuple[str, Mask]]) -> list[str]:
