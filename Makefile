@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+POSTGIS := $(wildcard /usr/share/postgresql/*/extension/postgis.control)
 
 .PHONY: demo test test-full lint format bench sample clean tools
 
@@ -57,13 +58,15 @@ $(VENV)/test.stamp: $(VENV)/demo.stamp
 	$(PIP) install -c constraints.txt --group dev
 	@touch $@
 
-# Tests of the review pack drive a real browser. It is installed where this is allowed; else the tests say that they skip.
+# Tests of the review pack drive a real browser, those of the database a real PostGIS. Both are installed where this is
+# allowed; else the tests say that they skip.
 tools:
-ifeq ($(CHROMIUM),)
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing chromium for the browser tests ..."; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
-	else \
-		echo "No chromium here: browser tests will be skipped. On Debian or Ubuntu: sudo apt install chromium"; \
+	@missing="$(if $(CHROMIUM),,chromium) $(if $(POSTGIS),,postgresql postgresql-postgis)"; \
+	if [ -n "$$(echo $$missing)" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing for the tests:" $$missing "..."; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+		else \
+			echo "Not here, so their tests will be skipped:" $$missing". On Debian or Ubuntu: sudo apt install" $$missing; \
+		fi; \
 	fi
-endif

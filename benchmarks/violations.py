@@ -1,72 +1,255 @@
-"""Safety distances: time and missed pairs beside geopandas' ways, on one machine in one run.
+"""Safety distances: time, missed and added pairs beside what others use, on one machine in one run.
 
-Usage: python benchmarks/violations.py [--objects 100000] [--subjects 1000]
+Usage: python benchmarks/violations.py [--objects 1000000] [--subjects 50000] [--repeat 3]
+
+Sources with their own limits, and pipelines of 200 vertices (30 km) with 500 m, against points and against buildings of
+8 to 60 m, all over the province. `pairs` gives the candidates from Shapely's geometries: positions of the two and their
+geodesic distance (there is no mode without it: the distance decides the pair), nearest points too but for two points,
+where they are the points themselves. `complete` is the whole answer from frame to Arrow table: findings with ids,
+clauses, statuses and shortest lines as WKB; `complete_frame` the same as the GeoDataFrame of `check_distances`. The
+others get frames already in EPSG:4547, which is what they are used with; their pairs are compared with those on the
+ellipsoid. Their own loading and indexing counts, as ours does. DuckDB (with its spatial extension) and SedonaDB take
+part where they are installed: pip install duckdb==1.5.5 duckdb-extension-spatial==1.5.5 duckdb-extensions sedonadb
+geoarrow-pyarrow; PostGIS where its Debian package is: a cluster of its own is started for the run. PostGIS works in
+processes of its own: its CPU time is not seen, only the wall's.
 """
 
 import argparse
+import io
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 
 from sxrisk.rules import check_distances
+from sxrisk.rules._pairs import Pieces, pairs_within
+from sxrisk.rules.distance import distance_table
 
 ZONE = 4547
+WEST, SOUTH, EAST, NORTH = 110.3, 34.6, 114.5, 40.7
+METRE_DEG = 1.0 / 111_000.0
+Column = np.ndarray | pd.Series | pa.ChunkedArray
+Pairs = tuple[Column, Column]
 
 
 def scene(subjects: int, objects: int) -> dict[str, tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]]:
-    """Sources with their own limits, and points or small polygons, over one degree; seeded."""
+    """Sources and pipelines, points and buildings; seeded."""
     rng = np.random.default_rng(20260630)
-    points = shapely.points(rng.uniform(112.5, 113.5, objects), rng.uniform(37.0, 38.0, objects))
-    houses = shapely.buffer(points, rng.uniform(4e-5, 3e-4, objects), quad_segs=1)
-    starts = rng.uniform([112.5, 37.0], [113.5, 38.0], (subjects, 2))
-    limits = rng.uniform(50.0, 1000.0, subjects)
-    steps = rng.normal(scale=8e-4, size=(max(subjects // 10, 1), 200, 2))
-    pipes = shapely.linestrings(starts[: len(steps), None] + steps.cumsum(axis=1))
-    sources = gpd.GeoDataFrame({"limit": limits}, geometry=shapely.points(starts), crs=4490)
-    lines = gpd.GeoDataFrame({"limit": np.full(len(pipes), 200.0)}, geometry=pipes, crs=4490)
-    as_points, as_houses = (gpd.GeoDataFrame(geometry=shapes, crs=4490) for shapes in (points, houses))
+    low, high = [WEST, SOUTH], [EAST, NORTH]
+    places, starts = rng.uniform(low, high, (objects, 2)), rng.uniform(low, high, (subjects, 2))
+    corner = np.cumsum(rng.dirichlet([6.0] * 4, objects), axis=1) * 2 * np.pi
+    size = rng.uniform(4.0, 30.0, objects)[:, None] * METRE_DEG
+    rings = places[:, None] + np.stack([np.cos(corner) * size / 0.79, np.sin(corner) * size], axis=-1)
+    houses = shapely.polygons(np.concatenate([rings, rings[:, :1]], axis=1))
+    count = max(subjects // 10, 1)
+    heading = rng.uniform(0, 2 * np.pi, (count, 1)) + np.cumsum(rng.normal(0, 0.1, (count, 199)), axis=1)
+    steps = np.stack([np.sin(heading) / 0.79, np.cos(heading)], axis=-1) * 150.0 * METRE_DEG
+    route = np.concatenate([np.zeros((count, 1, 2)), steps.cumsum(axis=1)], axis=1) + starts[:count, None]
+    limits = {"limit": rng.uniform(50.0, 2850.0, subjects)}
+    sources = gpd.GeoDataFrame(limits, geometry=shapely.points(starts), crs=4490)
+    pipes = gpd.GeoDataFrame({"limit": np.full(count, 500.0)}, geometry=shapely.linestrings(route), crs=4490)
+    as_points = gpd.GeoDataFrame(geometry=shapely.points(places), crs=4490)
+    as_houses = gpd.GeoDataFrame(geometry=houses, crs=4490)
     return {
         "points": (sources, as_points),
         "polygons": (sources, as_houses),
-        "pipelines to points": (lines, as_points),
-        "pipelines to polygons": (lines, as_houses),
+        "pipelines to points": (pipes, as_points),
+        "pipelines to polygons": (pipes, as_houses),
     }
 
 
-def ours(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> set[tuple[int, int]]:
+def pairs(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> Pairs:
+    left, right = (Pieces(np.asarray(frame.geometry.array, dtype=object)) for frame in (sources, objects))
+    found = pairs_within(left, right, sources["limit"].to_numpy())
+    return found.left, found.right
+
+
+def complete(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> Pairs:
+    found = distance_table(sources, objects, "limit")
+    return found["subject_id"], found["object_id"]
+
+
+def complete_frame(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> Pairs:
     found = check_distances(sources, objects, "limit")
-    return set(zip(found["subject_id"].astype(int), found["object_id"].astype(int), strict=True))
+    return found["subject_id"], found["object_id"]
 
 
-def within(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> set[tuple[int, int]]:
-    a, b = sources.to_crs(ZONE), objects.to_crs(ZONE)
-    pairs = gpd.sjoin(a, b, predicate="dwithin", distance=sources["limit"].to_numpy())
-    return set(zip(pairs.index, pairs["index_right"], strict=True))
+def geopandas_dwithin(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> Pairs:
+    found = gpd.sjoin(sources, objects.copy(), predicate="dwithin", distance=sources["limit"].to_numpy())
+    return found.index.to_numpy(), found["index_right"].to_numpy()
 
 
-def buffered(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> set[tuple[int, int]]:
-    a = sources.to_crs(ZONE)
-    pairs = gpd.sjoin(a.set_geometry(a.buffer(a["limit"])), objects.to_crs(ZONE), predicate="intersects")
-    return set(zip(pairs.index, pairs["index_right"], strict=True))
+def geopandas_buffer(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> Pairs:
+    found = gpd.sjoin(sources.set_geometry(sources.buffer(sources["limit"])), objects.copy(), predicate="intersects")
+    return found.index.to_numpy(), found["index_right"].to_numpy()
+
+
+def duckdb_join(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> Pairs:
+    import duckdb
+    from duckdb_extensions import import_extension
+
+    import_extension("spatial")
+    with duckdb.connect() as base:
+        base.execute("LOAD spatial")
+        for name, frame in (("s", sources), ("o", objects)):
+            table = pd.DataFrame({"k": np.arange(len(frame)), "wkb": shapely.to_wkb(frame.geometry.array)})
+            limit = frame["limit"].to_numpy() if name == "s" else np.zeros(len(frame))
+            box = frame.bounds.to_numpy()
+            table[["x0", "y0"]], table[["x1", "y1"]] = box[:, :2] - limit[:, None], box[:, 2:] + limit[:, None]
+            table["r"] = limit
+            base.register("given", table)
+            box_of = "ST_MakeEnvelope(x0, y0, x1, y1)"
+            base.execute(f"CREATE TABLE {name} AS SELECT k, r, ST_GeomFromWKB(wkb) g, {box_of} b FROM given")
+            base.unregister("given")
+        found = base.execute(
+            "SELECT s.k, o.k FROM s JOIN o ON ST_Intersects(s.b, o.b) WHERE ST_DWithin(s.g, o.g, s.r)"
+        ).fetchnumpy()
+    return tuple(found.values())
+
+
+def sedonadb_join(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> Pairs:
+    import sedonadb
+
+    base = sedonadb.connect()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, frame in (("s", sources), ("o", objects)):
+            path = str(Path(folder) / f"{name}.parquet")
+            frame.assign(k=np.arange(len(frame))).to_parquet(path)
+            base.read_parquet(path).to_view(name)
+        found = base.sql(
+            'SELECT s.k AS i, o.k AS j FROM s JOIN o ON ST_DWithin(s.geometry, o.geometry, s."limit")'
+        ).to_pandas()
+    return found["i"].to_numpy(), found["j"].to_numpy()
+
+
+@contextmanager
+def postgis_cluster() -> Iterator[str]:
+    """Folder of the socket of a PostgreSQL with PostGIS, running for the time of the block; empty where none is."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), reverse=True)
+    extension = f"/usr/share/postgresql/{versions[0].parts[-3]}/extension/postgis.control" if versions else ""
+    if not versions or not Path(extension).is_file():
+        yield ""
+        return
+    home = Path(tempfile.mkdtemp(prefix="sxpg-"))
+    try:
+        # PostgreSQL refuses to run as root: then it is the package's own user.
+        as_root = os.geteuid() == 0
+        prefix = ["runuser", "-u", "postgres", "--"] if as_root else []
+        if as_root:
+            shutil.chown(home, "postgres", "postgres")
+        binaries, data = versions[0].parent, home / "data"
+
+        def run(*command: str) -> None:
+            subprocess.run([*prefix, *command], check=True, capture_output=True, cwd=home)
+
+        run(str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync")
+        settings = f"-c listen_addresses='' -c unix_socket_directories={home} -c fsync=off -c work_mem=256MB"
+        control = [str(binaries / "pg_ctl"), "-D", str(data), "-w"]
+        run(*control, "-l", str(home / "log"), "-o", settings, "start")
+        try:
+            yield str(home)
+        finally:
+            # Stops the process named in the folder's own postmaster.pid.
+            run(*control, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def postgis_join(socket: str) -> Callable[[gpd.GeoDataFrame, gpd.GeoDataFrame], Pairs]:
+    def join(sources: gpd.GeoDataFrame, objects: gpd.GeoDataFrame) -> Pairs:
+        if not socket:
+            raise ImportError(name="PostGIS (Debian: postgresql-15-postgis-3)")
+        script = io.StringIO()
+        script.write("SET client_min_messages = error; CREATE EXTENSION IF NOT EXISTS postgis;\n")
+        for name, frame in (("s", sources), ("o", objects)):
+            script.write(f"CREATE TEMP TABLE {name} (k int, r float8, g geometry);\nCOPY {name} FROM STDIN;\n")
+            limit = frame["limit"].to_numpy() if name == "s" else np.zeros(len(frame))
+            rows = zip(range(len(frame)), limit.tolist(), shapely.to_wkb(frame.geometry.array, hex=True), strict=True)
+            script.writelines(f"{k}\t{r!r}\t{g}\n" for k, r, g in rows)
+            script.write("\\.\n")
+        script.write("CREATE INDEX ON o USING gist (g); ANALYZE s; ANALYZE o;\n")
+        script.write("COPY (SELECT s.k, o.k FROM s JOIN o ON ST_DWithin(s.g, o.g, s.r)) TO STDOUT;\n")
+        command = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "postgres", "postgres"]
+        told = subprocess.run(command, input=script.getvalue(), capture_output=True, text=True, check=True).stdout
+        found = np.fromstring(told, dtype=np.int64, sep="\t").reshape(-1, 2)
+        return found[:, 0], found[:, 1]
+
+    join.__name__ = "postgis"
+    return join
+
+
+def numbers(column: Column) -> np.ndarray:
+    if isinstance(column, pa.ChunkedArray):
+        return np.concatenate([pc.take(pc.cast(c.dictionary, pa.int64()), c.indices).to_numpy() for c in column.chunks])
+    return np.asarray(column).astype(np.int64)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=100_000)
-    parser.add_argument("--subjects", type=int, default=1_000)
+    parser.add_argument("--subjects", type=int, default=5_000)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--only", nargs="*", help="names of engines")
     options = parser.parse_args()
-    print(f"{options.subjects} subjects, {options.objects} objects; wall seconds; pairs missed, added")
+    with postgis_cluster() as socket:
+        compare(options, postgis_join(socket))
+
+
+def compare(options: argparse.Namespace, postgis: Callable[[gpd.GeoDataFrame, gpd.GeoDataFrame], Pairs]) -> None:
+    engines = [
+        pairs,
+        complete,
+        complete_frame,
+        geopandas_dwithin,
+        geopandas_buffer,
+        sedonadb_join,
+        duckdb_join,
+        postgis,
+    ]
+    small = scene(200, 2_000)
+    for sources, objects in small.values():
+        pairs(sources, objects), complete_frame(sources, objects)  # compiles
+    print(f"{options.subjects} sources, {options.objects} objects; medians of {options.repeat}; misses and extras")
     for name, (sources, objects) in scene(options.subjects, options.objects).items():
-        truth: set[tuple[int, int]] = set()
-        for engine in (ours, within, buffered):
-            start = time.perf_counter()
-            pairs = engine(sources, objects)
-            seconds = time.perf_counter() - start
-            truth = truth or pairs
-            missed, added = len(truth - pairs), len(pairs - truth)
-            print(f"{name:24s} {engine.__name__:10s} {seconds:7.2f} s  {len(pairs):8d} pairs  -{missed} +{added}")
+        truth = np.empty(0, dtype=np.int64)
+        planar = sources.to_crs(ZONE), objects.to_crs(ZONE)
+        for engine in engines:
+            label = engine.__name__
+            if options.only and label not in options.only and label != "pairs":
+                continue
+            frames = (sources, objects) if label in ("pairs", "complete", "complete_frame") else planar
+            wall, cpu = [], []
+            try:
+                for _ in range(options.repeat):
+                    start, used = time.perf_counter(), time.process_time()
+                    left, right = engine(*frames)
+                    wall.append(time.perf_counter() - start)
+                    cpu.append(time.process_time() - used)
+            except ImportError as error:
+                print(f"{name:22s} {label:18s} not installed: {error.name}")
+                continue
+            left, right = (numbers(column) for column in (left, right))
+            keys = np.sort(left * len(objects) + right)
+            truth = keys if label == "pairs" else truth
+            missed, added = len(np.setdiff1d(truth, keys)), len(np.setdiff1d(keys, truth))
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            print(
+                f"{name:22s} {label:18s} {np.median(wall):7.2f} s wall {np.median(cpu):7.2f} s CPU "
+                f"{len(keys):8d} pairs -{missed} +{added}  peak so far {peak:.1f} GB",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

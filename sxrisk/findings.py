@@ -6,13 +6,17 @@ Both tables are GeoDataFrames in geographic CGCS2000 (EPSG:4490, longitude then 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from html import escape
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from sxrisk.errors import MissingFieldError
 
@@ -23,8 +27,10 @@ __all__ = [
     "Colour",
     "Effect",
     "Evidence",
+    "FindingsFrame",
     "HazardGrade",
     "Status",
+    "Treatment",
     "check_findings",
     "finding_id",
     "findings_frame",
@@ -58,14 +64,27 @@ class Effect(StrEnum):
 
 
 class Status(StrEnum):
-    """What the screening says; only a person's entry in the register confirms it."""
+    """What the screening says; only a person's entry in the register makes it *confirmed*."""
 
+    CONFIRMED = "confirmed"
     VIOLATION = "violation"
     TOO_CLOSE = "too_close_to_call"
     SUSPECTED = "suspected"
     PERMIT = "permit_to_be_shown"
     CLASSIFIED = "classified"
     ADVISORY = "advisory"
+
+
+class Treatment(StrEnum):
+    """State of a finding in the rectification register; people set it, the program only opens and reopens."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    IN_PROGRESS = "in_progress"
+    RECTIFIED = "rectified"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    NOT_A_HAZARD = "not_a_hazard"
 
 
 class HazardGrade(StrEnum):
@@ -92,7 +111,7 @@ FINDING_COLUMNS: Mapping[str, str] = {
     "clause": "article or clause",
     "evidence": "how far the criterion is verified (V, V2, C, G+, G, X, user)",
     "effect": "forbidden, needs_permit, must_comply, classification, advisory",
-    "status": "violation, too_close_to_call, suspected, permit_to_be_shown, classified, advisory",
+    "status": "confirmed, violation, too_close_to_call, suspected, permit_to_be_shown, classified, advisory",
     "hazard_grade": "major, general, none",
     "colour": "red, orange, yellow, blue",
     "subject_kind": "kind of the place that the criterion is about",
@@ -112,6 +131,8 @@ FINDING_COLUMNS: Mapping[str, str] = {
     "details": "further figures as JSON text, units in the names, e.g. from_chainage_m, population_low; or empty",
     "county": "county where the finding lies (its middle), or of the subject where no boundary is given",
     "reasons": "codes, separated by a space, of what weakens or explains the finding",
+    "change": "since the last run: new, worse, unchanged, better; empty where there was none",
+    "treatment": "state in the rectification register, e.g. open, rectified; empty where it is in none",
     "geometry": "shortest line between the two, or the place; EPSG:4490",
 }
 
@@ -159,7 +180,60 @@ def finding_id(rule_id: str, subject_key: str, object_key: str = "", part: str =
     return "F-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def findings_frame(rows: Iterable[Mapping[str, Any]] | gpd.GeoDataFrame = ()) -> gpd.GeoDataFrame:
+class FindingsFrame(gpd.GeoDataFrame):
+    """A GeoDataFrame of findings that shows itself in a notebook: counts, then the first rows.
+
+    Everything that a GeoDataFrame can do gives one again; a selection of columns without colour or status shows itself
+    as pandas does.
+    """
+
+    @property
+    def _constructor(self) -> Callable[..., Any]:
+        parts = super()._constructor
+
+        def made(*args: Any, **kwargs: Any) -> Any:
+            frame = parts(*args, **kwargs)
+            # Without any geometry left it is a plain table.
+            return FindingsFrame(frame) if isinstance(frame, gpd.GeoDataFrame) else frame
+
+        return made
+
+    def _repr_html_(self) -> str | None:
+        if not {*_SUMMED, "geometry"} <= set(self.columns):
+            return super()._repr_html_()
+        counts = "".join(f"<p><b>{name}</b>: {_counted(self[name])}</p>" for name in (*_SUMMED, "rule_id"))
+        shown = [name for name in _SHOWN_COLUMNS if name in self.columns]
+        first = self[shown].head(_SHOWN_ROWS)
+        head = "".join(f"<th>{name}</th>" for name in shown)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(_cell_text(value))}</td>" for value in row) + "</tr>"
+            for row in first.itertuples(index=False, name=None)
+        )
+        more = f"<p>{len(self) - len(first)} more</p>" if len(self) > len(first) else ""
+        return f"<p>{len(self)} findings</p>{counts}<table><tr>{head}</tr>{body}</table>{more}"
+
+
+_SUMMED = ("colour", "status")
+_SHOWN_COLUMNS = (
+    "finding_id", "colour", "status", "rule_id", "subject_name", "object_name", "measured", "required", "unit",
+    "uncertainty", "county", "change",
+)  # fmt: skip
+_SHOWN_ROWS, _SHOWN_CHARACTERS, _SHOWN_COUNTS = 10, 40, 12
+
+
+def _counted(values: pd.Series) -> str:
+    counts = values.value_counts()
+    told = ", ".join(f"{escape(_cell_text(name))} {n}" for name, n in counts.head(_SHOWN_COUNTS).items())
+    rest = len(counts) - _SHOWN_COUNTS
+    return f"{told} and {rest} others" if rest > 0 else told or "none"
+
+
+def _cell_text(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
+
+
+def findings_frame(rows: Iterable[Mapping[str, Any]] | gpd.GeoDataFrame = ()) -> FindingsFrame:
     """Rows in the findings schema, with its column order and types, sorted by id.
 
     Parameters
@@ -169,10 +243,16 @@ def findings_frame(rows: Iterable[Mapping[str, Any]] | gpd.GeoDataFrame = ()) ->
 
     Returns
     -------
-    GeoDataFrame
-        Columns :data:`FINDING_COLUMNS` in order, CRS EPSG:4490, index 0..n-1.
+    FindingsFrame
+        A GeoDataFrame: columns :data:`FINDING_COLUMNS` in order, CRS EPSG:4490, index 0..n-1.
+
+    Examples
+    --------
+    >>> frame = findings_frame([{"finding_id": "F-1", "colour": "red", "status": "violation"}])
+    >>> "<b>colour</b>: red 1" in frame._repr_html_()
+    True
     """
-    return _typed_frame(rows, FINDING_COLUMNS, _NUMBERS, ["colour_order", "finding_id"])
+    return FindingsFrame(_typed_frame(rows, FINDING_COLUMNS, _NUMBERS, ["colour_order", "finding_id"]))
 
 
 def measurements_frame(rows: Iterable[Mapping[str, Any]] | gpd.GeoDataFrame = ()) -> gpd.GeoDataFrame:
@@ -276,9 +356,26 @@ def _typed_frame(
         if name in numbers:
             table[name] = pd.to_numeric(table[name]).astype("float64")
         elif name != "geometry":
-            table[name] = table[name].where(table[name].notna(), "").astype("str")
+            table[name] = _filled_text(table[name])
     if "colour_order" in order:
-        rank = {colour: i for i, colour in enumerate(Colour)}
-        table["colour_order"] = table["colour"].map(rank).fillna(len(rank))
+        rank = pc.fill_null(pc.index_in(pa.array(table["colour"]), pa.array(list(map(str, Colour)))), len(Colour))
+        if _ascending(np.asarray(rank), table["finding_id"]):
+            return gpd.GeoDataFrame(table.reset_index(drop=True), geometry="geometry", crs=GEOGRAPHIC_CRS)
+        table["colour_order"] = np.asarray(rank)
     table = table.sort_values(order, kind="stable", ignore_index=True)[list(columns)]
     return gpd.GeoDataFrame(table, geometry="geometry", crs=GEOGRAPHIC_CRS)
+
+
+def _filled_text(values: pd.Series) -> pd.Series:
+    if isinstance(values.dtype, pd.StringDtype) and not values.hasnans:
+        return values
+    return values.where(values.notna(), "").astype("str")
+
+
+def _ascending(rank: np.ndarray, ids: pd.Series) -> bool:
+    """Whether rows are sorted by rank and id already: large tables come so, and sorting text takes seconds."""
+    if len(ids) < 2:
+        return True
+    texts, step = pa.array(ids), np.diff(rank)
+    rises = pc.less_equal(texts.slice(0, len(ids) - 1), texts.slice(1)).to_numpy(zero_copy_only=False)
+    return bool(((step > 0) | ((step == 0) & rises)).all())

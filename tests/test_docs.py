@@ -8,11 +8,18 @@ import pytest
 from pydantic import BaseModel
 
 from sxrisk import Project
+from sxrisk.assess import load_project
 from sxrisk.assess import project as project_file
 from sxrisk.errors import ProjectError
 from sxrisk.layers import KINDS, kind
+from sxrisk.layers._formats import suffixes
 from sxrisk.rules import load_catalogue
 
+# Suffixes that the page names by the format's own name.
+FORMAT_NAMES = {
+    ".xlsm": "xlsx", ".shp": "shapefile", ".gpkg": "geopackage", ".json": "geojson", ".tab": "mapinfo",
+    ".mif": "mapinfo", ".fgb": "flatgeobuf", ".parquet": "geoparquet",
+}  # fmt: skip
 COMMON = ("id", "name", "county", "position_sigma_m")
 
 
@@ -57,7 +64,7 @@ def test_every_key_of_the_project_file_is_named(page: str) -> None:
     models = [
         model
         for model in vars(project_file).values()
-        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == project_file.__name__
+        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__.startswith("sxrisk.assess")
     ]
     assert len(models) > 10
     for model in models:
@@ -68,11 +75,26 @@ def test_every_key_of_the_project_file_is_named(page: str) -> None:
                 assert f"`{key}`" in page, f"{model.__name__}: {key}"
 
 
-def test_every_value_that_is_asked_and_every_rule_is_named(page: str) -> None:
+def test_every_value_that_is_asked_and_every_rule_is_named(repository: Path) -> None:
+    standards = (repository / "docs" / "standards.md").read_text(encoding="utf-8")
     for rule in load_catalogue().rules.values():
-        assert f"`{rule.id}`" in page
+        assert f"| `{rule.id}` |" in standards
         for ask in rule.asks:
-            assert f"| `{rule.id}` | `{ask.name}` | {ask.unit} |" in page
+            assert f"| `{rule.id}` | `{ask.name}` | {ask.unit} |" in standards
+
+
+def test_rules_that_the_pages_name_are_in_the_catalogue(repository: Path) -> None:
+    known = load_catalogue().rules
+    for page in (repository / "docs").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        for rule_id in re.findall(r"\[rules\.(?:values|overrides)\.([A-Za-z0-9'-]+)\]", text):
+            assert rule_id in known, f"{page.name}: {rule_id}"
+
+
+def test_every_format_that_is_read_is_named(repository: Path) -> None:
+    page = (repository / "docs" / "data-formats.md").read_text(encoding="utf-8").casefold()
+    for suffix in suffixes():
+        assert FORMAT_NAMES.get(suffix, suffix[1:]) in page, suffix
 
 
 def test_the_minimal_project_is_small_and_runs(minimal: Path) -> None:
@@ -88,10 +110,20 @@ def test_the_minimal_project_is_small_and_runs(minimal: Path) -> None:
 
 
 def test_the_second_example_is_understood(page: str, minimal: Path) -> None:
-    minimal.write_text(
-        minimal.read_text(encoding="utf-8") + re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[1], encoding="utf-8"
-    )
+    (rules,) = (block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "[rules.values" in block)
+    minimal.write_text(minimal.read_text(encoding="utf-8") + rules, encoding="utf-8")
     assert Project.open(minimal).check().rules == len(load_catalogue().rules)
+
+
+@pytest.mark.parametrize("section", ["[datums.", "[headers]"])
+def test_the_examples_of_datums_and_headers_are_understood(page: str, minimal: Path, section: str) -> None:
+    (example,) = (block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if section in block)
+    minimal.write_text(minimal.read_text(encoding="utf-8") + example, encoding="utf-8")
+    project = load_project(minimal)
+    assert {name: entry.datum(name).method for name, entry in project.datums.items()} in (
+        {}, {"mine-grid": "helmert4", "xian80": "helmert7"},
+    )  # fmt: skip
+    assert bool(project.datums) != bool(project.headers)
 
 
 @pytest.mark.parametrize("word", ["村庄", "village"])

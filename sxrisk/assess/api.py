@@ -10,14 +10,13 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from sxrisk.assess.project import ProjectFile, load_project
+from sxrisk.assess.inventory import check_features, load_project_layers
+from sxrisk.assess.project import ProjectFile, Rectification, load_project
 from sxrisk.assess.reporter import Reporter, SilentReporter
 from sxrisk.assess.run import RunResult, StageFolder, run_project
 from sxrisk.assess.stages import (
     check_before_work,
-    check_features,
     join_layers,
-    load_project_layers,
     open_scans,
     read_epoch,
 )
@@ -63,7 +62,9 @@ class Project:
         self.file = file
 
     @classmethod
-    def open(cls, path: str | Path, *, allow: Sequence[str | Path] = ()) -> "Project":
+    def open(
+        cls, path: str | Path, *, allow: Sequence[str | Path] = (), register: str | Path | None = None
+    ) -> "Project":
         """Read and validate a project file.
 
         Parameters
@@ -72,6 +73,8 @@ class Project:
             The TOML file.
         allow : sequence of str or Path
             Folders outside the project's own from which it may read.
+        register : str or Path, optional
+            Rectification register whose confirmations count, instead of the one that the file names.
 
         Returns
         -------
@@ -82,7 +85,10 @@ class Project:
         ProjectError
             With every problem of the file at once.
         """
-        return cls(load_project(path, allow=allow))
+        file = load_project(path, allow=allow)
+        if register is None:
+            return cls(file)
+        return cls(file.model_copy(update={"rectification": Rectification(path=Path(register).resolve())}))
 
     @property
     def name(self) -> str:
@@ -196,7 +202,7 @@ class Project:
 
     def _repr_html_(self) -> str:
         layers = "".join(
-            f"<tr><td>{escape(key)}</td><td>{escape(source.kind)}</td><td>{escape(source.path.name)}</td></tr>"
+            f"<tr><td>{escape(key)}</td><td>{escape(source.kind)}</td><td>{escape(source.shown)}</td></tr>"
             for key, source in self.file.layers.items()
         )
         sites = "".join(

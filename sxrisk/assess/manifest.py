@@ -31,7 +31,7 @@ _LIBRARIES = (
 
 
 def describe_inputs(project: ProjectFile) -> list[dict[str, Any]]:
-    """Every file that the project reads, with size and SHA-256, in the order of its keys."""
+    """Every file that the project reads, with size and SHA-256, and every table of a database, which has neither."""
     folder = project.path.parent
     rows = []
     for key, path in [("project", project.path), *project.input_paths()]:
@@ -40,7 +40,8 @@ def describe_inputs(project: ProjectFile) -> list[dict[str, Any]]:
             rows.append(
                 {"key": key, "file": Path(name).as_posix(), "bytes": part.stat().st_size, "sha256": file_sha256(part)}
             )
-    return rows
+    tables = [(key, layer) for key, layer in project.layers.items() if not isinstance(layer.path, Path)]
+    return rows + [{"key": f"layers.{key}.path", "table": layer.shown} for key, layer in tables]
 
 
 def versions() -> dict[str, str]:

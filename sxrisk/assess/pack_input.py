@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from sxrisk.assess.stages import HEATMAP, RunContext, load_sites
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ def pack_input(context: RunContext) -> "PackInput":
         layer_titles=titles,
         not_applied=state.load_table("not_applied"),
         rejects=state.load_table("rejects"),
+        changes=state.load_table("changes") if state.has("changes") else None,
+        quality=_quality(state.load_table("quality"), state.load_table("gaps")),
         catalogue=context.catalogue(),
         heatmap=_heatmap(context),
         grid=state.load("grid"),
@@ -42,6 +46,13 @@ def pack_input(context: RunContext) -> "PackInput":
         dem=context.dem(),
         sources=tuple(info.sources),
     )
+
+
+def _quality(quality: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """What is odd in the data, and below it which criteria its gaps keep silent."""
+    silent = gaps.assign(severity="not_checked", layer="", ids=gaps["rules"])
+    parts = [part.reindex(columns=quality.columns) for part in (quality, silent) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else quality
 
 
 def _heatmap(context: RunContext) -> "xr.DataArray | None":

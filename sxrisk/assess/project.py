@@ -1,57 +1,25 @@
 """The project file: one TOML that describes an assessment, validated as a whole before any work starts."""
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from copy import deepcopy
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, ValidationError, field_validator, model_validator
 
-from sxrisk.crs import parse_crs
-from sxrisk.errors import CRSError, Problem, ProjectError
+from sxrisk.assess.project_problems import Location, named_problems, path_problems
+from sxrisk.assess.project_words import location_of, merged, order_in, problem_of
+from sxrisk.assess.sections import CRSText, DatumSource, Identifier, LayerSource, Moment, Section
+from sxrisk.errors import Problem, ProjectError
 from sxrisk.findings import Colour
-from sxrisk.layers import KINDS, kinds_called
+from sxrisk.layers.databases.postgis import is_database_url
 
 __all__ = ["ProjectFile", "load_project"]
 
-CHINA_TIME = ZoneInfo("Asia/Shanghai")
 
-
-def _known_crs(text: str) -> str:
-    try:
-        parse_crs(text)
-    except CRSError as error:
-        # pydantic collects ValueError texts; the remedy of the CRS room is part of it.
-        raise ValueError(str(error)) from error
-    return text
-
-
-def _known_kind(text: str) -> str:
-    if text not in KINDS:
-        close = kinds_called(text) or difflib.get_close_matches(text, KINDS, n=1)
-        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
-        raise ValueError(f"unknown kind{hint} Known kinds: {', '.join(sorted(KINDS))}")
-    return text
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=CHINA_TIME)
-
-
-CRSText = Annotated[str, AfterValidator(_known_crs)]
-Kind = Annotated[str, AfterValidator(_known_kind)]
-Moment = Annotated[datetime, AfterValidator(_aware)]
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ProjectInfo(_Section):
+class ProjectInfo(Section):
     """What the assessment is called and for which day it speaks."""
 
     name: str
@@ -66,25 +34,7 @@ class ProjectInfo(_Section):
         return self.name_zh if language == "zh" and self.name_zh else self.name
 
 
-class LayerSource(_Section):
-    """One layer: where it lies and how to read it."""
-
-    kind: Kind
-    path: Path
-    crs: CRSText | None = None
-    position_sigma_m: Annotated[float, Field(ge=0)] | None = None
-    title: str = ""
-    title_zh: str = ""
-    columns: dict[str, str] = {}
-    where: dict[str, str | list[str]] = {}
-    values: dict[str, str | float | bool] = {}
-    layer: str | None = None
-    encoding: str | None = None
-    x: str | None = None
-    y: str | None = None
-
-
-class DemSource(_Section):
+class DemSource(Section):
     """The elevation model of the region."""
 
     path: Path
@@ -92,7 +42,7 @@ class DemSource(_Section):
     vertical_crs: str | None = None
 
 
-class HeatmapOptions(_Section):
+class HeatmapOptions(Section):
     """Kernel density of findings: bandwidth (1 sigma) and cell size in metres, weight of a finding by its colour.
 
     The weights are a way of drawing, not a criterion: they say how many yellow findings look as dense as one red.
@@ -100,12 +50,9 @@ class HeatmapOptions(_Section):
 
     bandwidth_m: PositiveFloat = 2000.0
     cell_m: PositiveFloat = 200.0
-    weights: dict[Colour, Annotated[float, Field(ge=0)]] = {
-        Colour.RED: 4.0,
-        Colour.ORANGE: 2.0,
-        Colour.YELLOW: 1.0,
-        Colour.BLUE: 0.5,
-    }
+    weights: dict[Colour, Annotated[float, Field(ge=0)]] = Field(
+        default={Colour.RED: 4.0, Colour.ORANGE: 2.0, Colour.YELLOW: 1.0, Colour.BLUE: 0.5}
+    )
 
     @model_validator(mode="after")
     def _cells_resolve_the_kernel(self) -> "HeatmapOptions":
@@ -116,13 +63,13 @@ class HeatmapOptions(_Section):
         return self
 
 
-class GridOptions(_Section):
+class GridOptions(Section):
     """Cell size of the four-colour grid in metres."""
 
     cell_m: PositiveFloat = 1000.0
 
 
-class Region(_Section):
+class Region(Section):
     """The region: its boundary layer and how its maps are made."""
 
     boundary: str | None = None
@@ -130,21 +77,21 @@ class Region(_Section):
     grid: GridOptions = GridOptions()
 
 
-class ScanSource(_Section):
+class ScanSource(Section):
     """One scan file and the position of its scanner, in the site's CRS."""
 
     path: Path
     station: tuple[float, float, float] | None = None
 
 
-class Epoch(_Section):
+class Epoch(Section):
     """All scans of a site taken at one time."""
 
     date: Moment
     scans: Annotated[list[ScanSource], Field(min_length=1)]
 
 
-class ChangeOptions(_Section):
+class ChangeOptions(Section):
     """M3C2 parameters in metres; radii, not diameters; depth is the half-length of the cylinder."""
 
     normal_radius_m: PositiveFloat
@@ -153,7 +100,7 @@ class ChangeOptions(_Section):
     core_spacing_m: PositiveFloat = 0.5
 
 
-class Site(_Section):
+class Site(Section):
     """A scanned site with its epochs, oldest first."""
 
     kind: Literal["open_pit", "waste_dump", "tailings_pond", "goaf"]
@@ -166,31 +113,36 @@ class Site(_Section):
     range_sigma_m: PositiveFloat | None = None
     epochs: Annotated[list[Epoch], Field(min_length=1)]
     change: ChangeOptions | None = None
-    parameters: dict[str, float] = {}
+    parameters: dict[str, float] = Field(default={})
 
     def titles(self, key: str) -> dict[str, str]:
         """Name in ``zh`` and ``en``; each stands in for the other, and `key` for both."""
         return {"zh": self.name_zh or self.name or key, "en": self.name or self.name_zh or key}
 
-    @model_validator(mode="after")
-    def _epochs_in_order(self) -> "Site":
-        dates = [epoch.date for epoch in self.epochs]
+    @field_validator("epochs", mode="after")
+    @classmethod
+    def _epochs_in_order(cls, epochs: list[Epoch]) -> list[Epoch]:
+        dates = [epoch.date for epoch in epochs]
         if dates != sorted(set(dates)):
             raise ValueError("epochs must have different dates, oldest first")
-        if (self.layer is None) != (self.feature is None):
-            raise ValueError("layer and feature belong together: give both or neither")
-        return self
+        return epochs
 
 
-class RuleOptions(_Section):
+class RuleOptions(Section):
     """More criteria, values that the law leaves to the user, and local overrides (``enabled = false`` switches off)."""
 
-    files: list[Path] = []
-    values: dict[str, dict[str, float]] = {}
-    overrides: dict[str, dict[str, bool | float | str]] = {}
+    files: list[Path] = Field(default=[])
+    values: dict[str, dict[str, float]] = Field(default={})
+    overrides: dict[str, dict[str, bool | float | str]] = Field(default={})
 
 
-class ProjectFile(_Section):
+class Rectification(Section):
+    """The rectification register whose confirmations count; it may not be there yet."""
+
+    path: Path
+
+
+class ProjectFile(Section):
     """A whole project file.
 
     Attributes
@@ -201,16 +153,20 @@ class ProjectFile(_Section):
 
     project: ProjectInfo
     layers: Annotated[dict[Identifier, LayerSource], Field(min_length=1)]
+    datums: dict[Identifier, DatumSource] = Field(default={})
+    headers: dict[str, list[str]] = Field(default={})
     region: Region = Region()
     dem: DemSource | None = None
-    sites: dict[Identifier, Site] = {}
+    sites: dict[Identifier, Site] = Field(default={})
     rules: RuleOptions = RuleOptions()
+    rectification: Rectification | None = None
     path: Path = Field(exclude=True)
 
     def input_paths(self) -> Iterator[tuple[str, Path]]:
-        """Key and path of every file that the project names."""
+        """Key and path of every file that the project names; tables of a database are no files."""
         for key, layer in self.layers.items():
-            yield f"layers.{key}.path", layer.path
+            if isinstance(layer.path, Path):
+                yield f"layers.{key}.path", layer.path
         if self.dem is not None:
             yield "dem.path", self.dem.path
         for key, site in self.sites.items():
@@ -219,6 +175,8 @@ class ProjectFile(_Section):
                     yield f"sites.{key}.epochs[{e}].scans[{s}].path", scan.path
         for i, path in enumerate(self.rules.files):
             yield f"rules.files[{i}]", path
+        if self.rectification is not None and self.rectification.path.exists():
+            yield "rectification.path", self.rectification.path
 
 
 def load_project(path: str | Path, *, allow: Sequence[str | Path] = ()) -> ProjectFile:
@@ -239,8 +197,8 @@ def load_project(path: str | Path, *, allow: Sequence[str | Path] = ()) -> Proje
     Raises
     ------
     ProjectError
-        With every problem at once: unknown keys, wrong values, missing files, files outside the allowed folders,
-        references to layers that do not exist.
+        With every problem at once, in the order of the file: unknown keys, wrong values, missing files, files outside
+        the allowed folders, references to layers and datums that do not exist, criteria that cannot be used.
 
     Examples
     --------
@@ -250,16 +208,16 @@ def load_project(path: str | Path, *, allow: Sequence[str | Path] = ()) -> Proje
       - the file does not exist. Check the path.
     """
     source = Path(path)
-    table = _read_toml(source)
     folder = source.resolve().parent
-    try:
-        project = ProjectFile.model_validate({**_absolute(table, folder), "path": source.resolve()})
-    except ValidationError as error:
-        raise ProjectError(source, [_problem(detail) for detail in error.errors()]) from error
+    table = _absolute(_read_toml(source), folder)
+    project, problems, dropped = _read_what_can_be_read(table, source.resolve())
     roots = [folder, *(Path(root).resolve() for root in allow)]
-    problems = [*_path_problems(project, roots), *_reference_problems(project)]
-    if problems:
-        raise ProjectError(source, problems)
+    unreachable = path_problems(table, roots)
+    problems += unreachable.values()
+    if project is not None:
+        problems += named_problems(project, table, dropped, unreachable)
+    if problems or project is None:
+        raise ProjectError(source, sorted(problems, key=order_in(table)))
     return project
 
 
@@ -289,58 +247,88 @@ def _absolute(node: Any, folder: Path, key: str = "") -> Any:
         return {name: _absolute(value, folder, name) for name, value in node.items()}
     if isinstance(node, list):
         return [_absolute(item, folder, key) for item in node]
-    if key in _PATH_KEYS and isinstance(node, str):
+    if key in _PATH_KEYS and isinstance(node, str) and not is_database_url(node):
         return (folder / PurePosixPath(node.replace("\\", "/"))).resolve()
     return node
 
 
-def _problem(detail: Mapping[str, Any]) -> Problem:
-    """A pydantic error in the user's words: key, what was found, what was expected, what to do."""
-    where = _dotted(detail["loc"])
-    kind, given = detail["type"], detail["input"]
-    context = detail.get("ctx", {})
-    if kind == "extra_forbidden":
-        known = _known_keys(detail["loc"])
-        close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.75)
-        remedy = f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(known)}"
-        return Problem("unknown key", where, remedy=remedy)
-    if kind == "missing":
-        return Problem("missing", where, "a value", "Add the key")
-    if kind == "value_error":
-        text = str(context["error"])
-        # Some texts quote the value themselves.
-        return Problem(text if str(given) in text else f"{_shown(given)}: {text}", where)
-    if kind == "string_pattern_mismatch":
-        return Problem(f"{_shown(given)} is not a usable id", where, "letters, digits, '-', '_' or '.', 64 at most")
-    return Problem(f"found {_shown(given)}", where, _expected(kind, detail["msg"]))
+# Stands for what cannot be read, so that the rest can be checked: nothing that is looked up further on.
+_STAND_INS: Mapping[Location, Any] = {
+    ("project",): {"name": "-", "as_of": date.min},
+    ("project", "name"): "-",
+    ("project", "as_of"): date.min,
+    ("layers",): {"stand-in": {"kind": "boundary", "path": Path()}},
+    ("layers", "*", "kind"): "boundary",
+    ("layers", "*", "path"): Path(),
+    ("datums", "*", "method"): "shift3",
+    ("sites", "*", "kind"): "open_pit",
+}
+_EPOCHS = ("sites", "*", "epochs")
+# A required key that is dropped leaves its parent incomplete: one round each way up from the deepest key.
+_MOST_ROUNDS = 8
 
 
-def _expected(kind: str, message: str) -> str:
-    text = message.removeprefix("Input should be ").removeprefix("a valid ").split(", unable to parse")[0]
-    return {"too_short": "at least one entry", "date_from_datetime_parsing": "a date such as 2026-06-30"}.get(
-        kind, text
-    )
+def _read_what_can_be_read(
+    table: Mapping[str, Any], source: Path
+) -> tuple[ProjectFile | None, list[Problem], set[Location]]:
+    """The project without the entries that are wrong, what is wrong with them, and where they are."""
+    rest: dict[str, Any] = deepcopy(dict(table))
+    problems: list[Problem] = []
+    dropped: set[Location] = set()
+    for _ in range(_MOST_ROUNDS):
+        try:
+            return ProjectFile.model_validate({**rest, "path": source}), merged(problems), dropped
+        except ValidationError as error:
+            details = error.errors()
+        places = {location_of(detail): detail["type"] == "missing" for detail in details}
+        # What is found in a table of which something was dropped may be the drop's own doing.
+        problems += [
+            problem_of(detail, table, _known_keys)
+            for detail in details
+            if not any(old[: len(location_of(detail))] == location_of(detail) for old in dropped)
+        ]
+        for place, is_missing in places.items():
+            dropped.add(_drop(rest, place, is_missing=is_missing))
+    return None, merged(problems), dropped
 
 
-def _shown(value: Any) -> str:
-    text = repr(str(value) if isinstance(value, Path) else value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _dotted(location: Sequence[str | int]) -> str:
-    text = ""
+def _drop(table: dict[str, Any], location: Location, *, is_missing: bool) -> Location:
+    """Take out what stands there, a list as a whole, or put a stand-in in its place; where that was."""
+    parent, node, place = table, table, 0
     for part in location:
-        if part == "[key]":
-            continue
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.lstrip(".") or "the file"
+        if not isinstance(part, str) or not isinstance(node, dict) or part not in node:
+            break
+        parent, node, place = node, node[part], place + 1
+    if is_missing and place == len(location) - 1 and isinstance(node, dict):
+        stand_in = _stand_in(location, None)
+        if stand_in is not None:
+            node[str(location[-1])] = stand_in
+            return location
+    if place:
+        stand_in = _stand_in(location[:place], node)
+        if stand_in is None:
+            parent.pop(str(location[place - 1]), None)
+        else:
+            parent[str(location[place - 1])] = stand_in
+    return location[:place] if place else location
+
+
+def _stand_in(location: Location, old: Any) -> Any:
+    pattern = location if len(location) < 3 else (location[0], "*", *location[2:])
+    if pattern == _EPOCHS:
+        # As many as there were, because their number is checked.
+        days = range(max(len(old), 1) if isinstance(old, list) else 1)
+        first = datetime(2000, 1, 1, tzinfo=UTC)
+        return [{"date": first + timedelta(days=day), "scans": [{"path": Path()}]} for day in days]
+    return deepcopy(_STAND_INS.get(pattern))
 
 
 def _known_keys(location: Sequence[str | int]) -> list[str]:
     """Keys that are allowed beside an unknown one."""
-    sections: dict[str, type[_Section]] = {
+    sections: dict[str, type[Section]] = {
         "project": ProjectInfo,
         "layers": LayerSource,
+        "datums": DatumSource,
         "dem": DemSource,
         "heatmap": HeatmapOptions,
         "grid": GridOptions,
@@ -350,49 +338,9 @@ def _known_keys(location: Sequence[str | int]) -> list[str]:
         "change": ChangeOptions,
         "sites": Site,
         "rules": RuleOptions,
+        "rectification": Rectification,
     }
     for part in reversed(location[:-1]):
         if part in sections:
             return sorted(sections[str(part)].model_fields)
     return sorted(name for name in ProjectFile.model_fields if name != "path")
-
-
-def _path_problems(project: ProjectFile, roots: Sequence[Path]) -> Iterator[Problem]:
-    for key, path in project.input_paths():
-        real = path.resolve()
-        if not any(real.is_relative_to(root) for root in roots):
-            yield Problem(
-                f"{path} lies outside the project's folder",
-                key,
-                remedy=f"Move it inside, or allow it: --allow {real.parent}",
-            )
-        elif not real.exists():
-            yield Problem(f"{path} does not exist", key, "a file", "Check the path; it is relative to the project file")
-        elif not real.is_file():
-            yield Problem(f"{path} is not a file", key, "a file")
-
-
-def _reference_problems(project: ProjectFile) -> Iterator[Problem]:
-    ids = sorted(project.layers)
-
-    def missing(key: str, name: str) -> Problem:
-        close = difflib.get_close_matches(name, ids, n=1)
-        remedy = f"Did you mean {close[0]!r}?" if close else f"Layers here: {', '.join(ids)}"
-        return Problem(f"no layer is called {name!r}", key, "the id of a layer of this file", remedy)
-
-    boundary = project.region.boundary
-    if boundary is not None and boundary not in project.layers:
-        yield missing("region.boundary", boundary)
-    elif boundary is not None and project.layers[boundary].kind != "boundary":
-        kind = project.layers[boundary].kind
-        yield Problem(f"layer {boundary!r} is of kind {kind!r}", "region.boundary", "a layer of kind 'boundary'")
-    for key, site in project.sites.items():
-        if site.layer is not None and site.layer not in project.layers:
-            yield missing(f"sites.{key}.layer", site.layer)
-        if len(site.epochs) > 1 and site.change is None:
-            yield Problem(
-                f"{len(site.epochs)} epochs but no parameters to compare them",
-                f"sites.{key}.change",
-                "normal_radius_m, cylinder_radius_m, max_depth_m",
-                "Add the table; a normal radius of 10 to 20 times the surface roughness is usual",
-            )

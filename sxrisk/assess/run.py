@@ -13,7 +13,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from sxrisk.assess.compare import change_counts, compare_findings, read_previous_findings
+from sxrisk.assess.compare import change_counts, read_run_findings
 from sxrisk.assess.manifest import describe_inputs, fingerprint, versions, write_manifest
 from sxrisk.assess.project import ProjectFile
 from sxrisk.assess.reporter import Reporter
@@ -56,9 +56,7 @@ class RunResult:
 
     def findings(self) -> gpd.GeoDataFrame:
         """All findings, in the findings schema."""
-        from sxrisk.findings import findings_frame
-
-        return findings_frame(gpd.read_file(self.out / "findings.gpkg", layer="findings"))
+        return read_run_findings(self.out)
 
     def _repr_html_(self) -> str:
         colours = self.manifest["findings"]["by_colour"]
@@ -153,7 +151,7 @@ def _run_stages(
     wanted = STAGES if only is None else STAGES[: names.index(only) + 1]
     # A worker is of use only where there are several sites to measure.
     with open_executor(min(workers, max(1, len(project.sites)))) as executor:
-        context = RunContext(project, folder.partial, state, reporter, executor, strict)
+        context = RunContext(project, folder.partial, state, reporter, executor, strict, folder.out)
         for number, stage in enumerate(wanted, start=1):
             reporter.start_stage(stage.name, number, len(wanted), expected.get(stage.name))
             begin = time.monotonic()
@@ -208,7 +206,6 @@ def _manifest(
     state = context.state
     findings = state.load("findings")
     not_applied = state.load_table("not_applied")
-    before = read_previous_findings(folder.out)
     return {
         "project": context.project.project.name,
         "as_of": context.project.project.as_of.isoformat(),
@@ -217,6 +214,8 @@ def _manifest(
         "inputs": list(inputs),
         "parameters": parameters,
         "layers": state.load_json("layer_reports"),
+        "rows": _rows_of(state.load_json("layer_reports")),
+        "quality": state.load_table("quality").drop(columns=["sentence_zh", "sentence_en"]).to_dict("records"),
         "findings": {
             "total": len(findings),
             "by_colour": _counts(findings["colour"], ("red", "orange", "yellow", "blue")),
@@ -224,7 +223,10 @@ def _manifest(
             "by_rule": _counts(findings["rule_id"]),
         },
         "not_applied": not_applied.to_dict("records"),
-        "changes": None if before is None else change_counts(compare_findings(before, findings)),
+        "gaps": state.load_table("gaps").to_dict("records"),
+        "changes": change_counts(state.load_table("changes")) if state.has("changes") else None,
+        "compared_with": state.load_json("compared_with"),
+        "register": state.load_json("register"),
         "products": [
             {"file": path.relative_to(folder.partial).as_posix(), "sha256": file_sha256(path)}
             for path in sorted(folder.partial.rglob("*"))
@@ -232,6 +234,12 @@ def _manifest(
         ],
         "timings": timings,
     }
+
+
+def _rows_of(reports: dict[str, Any]) -> dict[str, int]:
+    """Rows of all files together; what was read is what was used, rejected and left out."""
+    parts = ("read", "used", "rejected", "filtered")
+    return {part: sum(report[f"rows_{part}"] for report in reports.values()) for part in parts}
 
 
 def _counts(values: pd.Series, order: Sequence[str] | None = None) -> dict[str, int]:

@@ -10,9 +10,11 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
+from sxrisk.assess.history import compare_with_last, describe_last, read_register
 from sxrisk.assess.identity import distinct_ids, row_of_feature
+from sxrisk.assess.inventory import account_for_rows, check_features, load_project_layers
 from sxrisk.assess.place import in_place
-from sxrisk.assess.project import DemSource, Epoch, LayerSource, ProjectFile, ScanSource, Site
+from sxrisk.assess.project import DemSource, Epoch, ProjectFile, ScanSource, Site
 from sxrisk.assess.reporter import Reporter
 from sxrisk.assess.state import RunState
 from sxrisk.errors import InputError
@@ -26,11 +28,8 @@ __all__ = [
     "Stage",
     "all_measurements",
     "check_before_work",
-    "check_features",
     "join_layers",
     "load_project_catalogue",
-    "load_project_layer",
-    "load_project_layers",
     "load_sites",
     "open_scans",
     "read_epoch",
@@ -47,6 +46,7 @@ class RunContext:
     reporter: Reporter
     executor: Executor | None = None
     strict: bool = False
+    last: Path | None = None
 
     def layers(self) -> dict[str, gpd.GeoDataFrame]:
         """All layers of the project as the first stage understood them."""
@@ -96,6 +96,7 @@ def check_before_work(project: ProjectFile) -> int:
     InputError
         At the first that cannot be used.
     """
+    from sxrisk.products.register_book import read_register_book
     from sxrisk.sites import check_parameters
 
     catalogue = load_project_catalogue(project)
@@ -103,6 +104,9 @@ def check_before_work(project: ProjectFile) -> int:
     for key, site in project.sites.items():
         with in_place(f"{project.path.name}: sites.{key}.parameters"):
             check_parameters(site.kind, site.parameters)
+    if project.rectification is not None:
+        with in_place(f"{project.path.name}: rectification"):
+            read_register_book(project.rectification.path)
     for _ in open_scans(project):
         pass
     return len(catalogue.rules)
@@ -115,75 +119,6 @@ def open_scans(project: ProjectFile) -> Iterator[tuple[str, Epoch, ScanSource, A
             with in_place(f"sites.{key}"):
                 scans = read_epoch(site, epoch)
             yield from ((key, epoch, source, scan) for source, scan in zip(epoch.scans, scans, strict=True))
-
-
-def check_features(project: ProjectFile, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
-    """Refuse a site whose outline is no feature of its layer.
-
-    Raises
-    ------
-    InputError
-        Names the site and features that there are.
-    """
-    for key, site in project.sites.items():
-        if site.layer is None:
-            continue
-        ids = layers[site.layer]["id"]
-        if not (ids == site.feature).any():
-            shown = ", ".join(ids.head(8)) + (", ..." if len(ids) > 8 else "")
-            raise InputError(
-                f"layer {site.layer!r} has no feature with the id {site.feature!r}",
-                where=f"{project.path.name}: sites.{key}.feature",
-                expected=f"one of {shown}" if len(ids) > 1 else shown,
-                remedy="Give the id of the site's outline",
-            )
-
-
-def load_project_layer(key: str, source: LayerSource, region: Any = None) -> Any:
-    """One layer of a project file through the door of ``layers``.
-
-    Parameters
-    ----------
-    key : str
-        Its id in the project file.
-    source : LayerSource
-        What the project file says of it.
-    region : shapely geometry, optional
-        EPSG:4490; rows far outside are set aside.
-
-    Returns
-    -------
-    LoadedLayer
-        Frame, rejects and report.
-    """
-    from sxrisk.layers import load_layer
-
-    with in_place(f"layers.{key}"):
-        return load_layer(
-            source.path,
-            kind=source.kind,
-            name=key,
-            crs=source.crs,
-            position_sigma_m=source.position_sigma_m,
-            columns=source.columns,
-            where=source.where,
-            values=source.values,
-            layer=source.layer,
-            encoding=source.encoding,
-            x=source.x,
-            y=source.y,
-            region=region,
-        )
-
-
-def load_project_layers(project: ProjectFile) -> Iterator[tuple[str, Any]]:
-    """All layers in the order of the project file; what lies far outside the boundary is set aside."""
-    boundary = project.region.boundary
-    outline = None
-    if boundary is not None:
-        outline = load_project_layer(boundary, project.layers[boundary]).frame.union_all()
-    for key, source in project.layers.items():
-        yield key, load_project_layer(key, source, None if key == boundary else outline)
 
 
 def join_layers(project: ProjectFile, frames: Mapping[str, gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFrame]:
@@ -199,6 +134,7 @@ def join_layers(project: ProjectFile, frames: Mapping[str, gpd.GeoDataFrame]) ->
 
 def _read_layers(context: RunContext) -> None:
     from sxrisk.layers import write_layers_gpkg
+    from sxrisk.layers.quality.report import check_quality
 
     check_before_work(context.project)
     sources = context.project.layers
@@ -206,16 +142,21 @@ def _read_layers(context: RunContext) -> None:
     for number, (key, layer) in enumerate(load_project_layers(context.project), start=1):
         context.reporter.progress(number, len(sources), key)
         loaded[key] = layer
+        account_for_rows(key, layer)
         rejects = layer.rejects
         if context.strict and len(rejects):
             first = rejects.iloc[0]
             raise InputError(
                 f"{len(rejects)} rows cannot be used, the first because {first['reason']}: {first['detail']}",
-                where=f"{sources[key].path}, row {first['source_row']}",
+                where=f"{sources[key].shown}, row {first['source_row']}",
                 remedy="Mend them, or run without --strict to set them aside",
             )
     frames = {key: layer.frame for key, layer in loaded.items()}
     check_features(context.project, frames)
+    boundary = context.project.region.boundary
+    # Before the boundary says which county it is: the report compares it with what the files say.
+    quality = check_quality(loaded, boundary=None if boundary is None else frames[boundary])
+    context.state.save("quality", quality)
     frames = join_layers(context.project, frames)
     context.state.subfolder("layers")
     for key, frame in frames.items():
@@ -335,6 +276,8 @@ def _reach(context: RunContext) -> None:
     parts: list[gpd.GeoDataFrame] = []
     ponds, goafs, dem = _of_kind(frames, "tailings_pond"), _of_kind(frames, "goaf"), context.dem()
     context.reporter.progress(0, 2, "tailings flow paths")
+    if len(ponds):
+        parts.append(reach.pond_runout(ponds))
     if len(ponds) and dem is not None:
         rule = catalogue.rules["T-OH"]
         half_width_m = catalogue.given("T-OH").get("corridor_half_width_m")
@@ -380,15 +323,23 @@ def all_measurements(context: RunContext) -> gpd.GeoDataFrame:
 def _apply_rules(context: RunContext) -> None:
     from sxrisk.layers import assign_county
     from sxrisk.rules import apply_rules
+    from sxrisk.rules.gaps import gaps_that_silence
 
-    outcome = apply_rules(
-        context.catalogue(), context.layers(), all_measurements(context), as_of=context.project.project.as_of
-    )
+    catalogue = context.catalogue()
+    layers = context.layers()
+    outcome = apply_rules(catalogue, layers, all_measurements(context), as_of=context.project.project.as_of)
     boundary = context.boundary()
     # The county where the finding lies: a pipeline crosses many, its own one says little.
     findings = outcome.findings if boundary is None else assign_county(outcome.findings, boundary)
+    findings, changes = compare_with_last(findings, context.last, catalogue)
+    findings, register = read_register(findings, context.project, catalogue)
     context.state.save("findings", findings)
+    if changes is not None:
+        context.state.save("changes", changes)
+    context.state.save_json("compared_with", None if changes is None else describe_last(context.last))
+    context.state.save_json("register", register)
     context.state.save("not_applied", outcome.not_applied)
+    context.state.save("gaps", gaps_that_silence(outcome.not_applied, catalogue, layers))
 
 
 def _map_region(context: RunContext) -> None:

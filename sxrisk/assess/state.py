@@ -52,6 +52,10 @@ class RunState:
         """The plain table kept under `name`."""
         return pd.read_parquet(self._path(name))
 
+    def has(self, name: str) -> bool:
+        """Whether a table is kept under `name`."""
+        return self._path(name).is_file()
+
     def save_json(self, name: str, value: Any) -> None:
         """Keep a JSON value under `name`."""
         (self.folder / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")

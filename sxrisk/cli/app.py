@@ -7,6 +7,9 @@ import typer
 from rich.console import Console
 
 from sxrisk import __version__
+from sxrisk.cli.files import layers_app, violations
+from sxrisk.cli.history import compare, register
+from sxrisk.cli.rules import rules_app
 from sxrisk.cli.text import say
 
 __all__ = ["app"]
@@ -29,6 +32,9 @@ ResumeOption = Annotated[bool, typer.Option("--resume", help=say("resume"))]
 OnlyOption = Annotated[str | None, typer.Option("--only", metavar="STAGE", help=say("only"))]
 StrictOption = Annotated[bool, typer.Option("--strict", help=say("strict"))]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help=say("workers"))]
+RegisterOption = Annotated[
+    Path | None, typer.Option("--register", metavar="BOOK.xlsx", help=say("register.option"), show_default=False)
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", help=say("quiet"))]
 
 
@@ -56,9 +62,11 @@ def run(
     allow: AllowOption = None,
     workers: WorkersOption = 1,
     quiet: QuietOption = False,
+    register_book: RegisterOption = None,
 ) -> None:
     """Do the main job on a project file."""
-    _run(project, out or Path("out") / project.stem, resume, only, strict, allow or [], workers, quiet)
+    folder = out or Path("out") / project.stem
+    _run(project, folder, resume, only, strict, allow or [], workers, quiet, register_book)
 
 
 @app.command(help=say("demo"))
@@ -91,6 +99,13 @@ def check(project: ProjectArgument, allow: AllowOption = None) -> None:
     console.print(say("valid", rules=result.rules))
 
 
+app.command(name="compare", help=say("compare"))(compare)
+app.command(name="register", help=say("register"))(register)
+app.command(name="violations", help=say("violations"))(violations)
+app.add_typer(layers_app, name="layers")
+app.add_typer(rules_app, name="rules")
+
+
 def _run(
     project: Path,
     out: Path,
@@ -100,13 +115,14 @@ def _run(
     allow: list[Path],
     workers: int,
     quiet: bool,
+    register_book: Path | None = None,
 ) -> None:
     from sxrisk.assess import Project, StageFolder
     from sxrisk.cli.progress import ConsoleReporter
     from sxrisk.cli.summary import run_table
 
     with ConsoleReporter(Console(stderr=True), quiet=quiet) as reporter:
-        result = Project.open(project, allow=allow).run(
+        result = Project.open(project, allow=allow, register=register_book).run(
             out, resume=resume, only=only, strict=strict, workers=workers, reporter=reporter
         )
     if isinstance(result, StageFolder):

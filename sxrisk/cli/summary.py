@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
 from sxrisk.assess import InputCheck, RunResult
+from sxrisk.cli.tables import frame_table
 from sxrisk.cli.text import say
 
 __all__ = ["check_tables", "run_table"]
@@ -22,6 +22,7 @@ def run_table(result: RunResult) -> Table:
     table.add_column(overflow="fold")
     table.add_row(say("inputs"), _rows(manifest["layers"]))
     table.add_row(say("sites"), str(len(manifest["parameters"]["sites"])))
+    table.add_row(say("quality"), say("quality.values", count=len(manifest["quality"])))
     colours = "  ".join(
         f"[{_STYLES[name]}]{say(f'colour.{name}')} {count}[/]"
         for name, count in manifest["findings"]["by_colour"].items()
@@ -31,6 +32,9 @@ def run_table(result: RunResult) -> Table:
     table.add_row(say("not_applied"), say("not_applied.values", count=len(gaps)))
     changes = manifest["changes"]
     table.add_row(say("changes"), say("first_run") if changes is None else say("changes.values", **changes))
+    register = manifest["register"]
+    if register is not None:
+        table.add_row(say("register.read"), say("register.read.values", **register))
     return table
 
 
@@ -43,14 +47,4 @@ def _rows(reports: dict[str, Any]) -> str:
 def check_tables(check: InputCheck) -> list[Table]:
     """Layers, what is to be told about them, and scans as tables."""
     named = {"layers": check.layers, "notices": check.notices, "scans": check.scans}
-    return [_table(say(f"table.{name}"), frame) for name, frame in named.items() if len(frame)]
-
-
-def _table(title: str, frame: pd.DataFrame) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name, dtype in frame.dtypes.items():
-        number = pd.api.types.is_numeric_dtype(dtype)
-        table.add_column(say(f"column.{name}"), justify="right" if number else "left", overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else escape(str(value)) for value in row))
-    return table
+    return [frame_table(say(f"table.{name}"), frame) for name, frame in named.items() if len(frame)]

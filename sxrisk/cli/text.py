@@ -2,9 +2,11 @@
 
 import locale
 import os
+import string
 from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["language", "say"]
+__all__ = ["language", "language_asked_for", "say"]
 
 _TEXTS: Mapping[str, tuple[str, str]] = {
     "app": (
@@ -58,10 +60,45 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "已中断。已完成的部分已保留，可用 --resume 继续；上一次的完整结果未受影响。",
     ),
     "aborted": ("Interrupted.", "已中断。"),
+    "rules": ("The criteria: list them, show one, check a file of your own.", "判据目录：列出、查看、校验自备文件。"),
+    "rules.list": (
+        "List the criteria; without a filter also where sources contradict each other and what is not checked.",
+        "列出判据；不加筛选时还列出资料矛盾和不判定的条款。",
+    ),
+    "rules.show": ("Show everything about one criterion.", "查看一条判据的全部内容。"),
+    "rules.check": (
+        "Check a catalogue FILE of your own, every problem with its line.",
+        "校验自备判据文件，逐行指出问题。",
+    ),
+    "rules.id": ("Id of the criterion, such as P-30c.", "判据编号，如 P-30c。"),
+    "rules.path": ("Catalogue file (TOML).", "判据文件（TOML）。"),
+    "rules.file": ("One more catalogue file; may be repeated.", "另加的判据文件，可重复给出。"),
+    "rules.language": ("Language of titles and texts.", "名称和条文的语言。"),
+    "rules.topic": (
+        "Only one topic: pipelines, tailings, chemicals, mining, goafs, monitoring.",
+        "只列一个专题：pipelines、tailings、chemicals、mining、goafs、monitoring。",
+    ),
+    "rules.kind": ("Only criteria on this kind of layer.", "只列涉及该类图层的判据。"),
+    "rules.evidence": ("Only this mark: V, V2, C, G+, G, X, user.", "只列该核实程度：V、V2、C、G+、G、X、user。"),
+    "rules.format": ("How the list is written; markdown is the whole page.", "输出形式；markdown 为完整页面。"),
+    "rules.json": ("Write JSON.", "输出 JSON。"),
+    "rules.title": ("Criteria: {count}", "判据：{count} 条"),
+    "rules.conflicts": ("Where the sources contradict each other", "资料之间的矛盾"),
+    "rules.not_decidable": ("Deliberately not checked", "不判定的条款"),
+    "rules.bad": ("Problems: {count}", "问题：{count} 个"),
+    "rules.good": ("{path} can be used.", "{path} 可以使用。"),
+    "rules.column.id": ("Id", "编号"),
+    "rules.column.title": ("Criterion", "判据"),
+    "rules.column.standard": ("Standard", "标准"),
+    "rules.column.clause": ("Clause", "条款"),
+    "rules.column.evidence": ("Evidence", "核实"),
+    "rules.column.effect": ("Effect", "效力"),
+    "rules.column.limit": ("Broken where", "限值"),
+    "rules.column.why": ("Why", "原因"),
     "summary": ("Result", "结果"),
     "inputs": ("Inputs", "输入"),
     "rows": (
-        "{used} rows used, {rejected} set aside, {layers} layers",
+        "{used:row|rows} used, {rejected} set aside, {layers:layer|layers}",
         "采用 {used} 行，另存 {rejected} 行，共 {layers} 个图层",
     ),
     "sites": ("Scanned sites", "扫描场地"),
@@ -83,7 +120,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "colour.orange": ("orange", "橙"),
     "colour.yellow": ("yellow", "黄"),
     "colour.blue": ("blue", "蓝"),
-    "valid": ("The project is valid: {rules} criteria.", "项目有效：共 {rules} 条判据。"),
+    "valid": ("The project is valid: {rules:criterion|criteria}.", "项目有效：共 {rules} 条判据。"),
     "table.layers": ("Layers", "图层"),
     "table.notices": ("Set aside, guessed, repaired or not understood", "退回、推断、修复或未能识别"),
     "column.what": ("what", "说明"),
@@ -101,14 +138,124 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "column.points": ("points", "点数"),
     "column.crs": ("CRS", "坐标系"),
     "sample.making": ("Making the synthetic sample in {folder}", "正在生成合成示例：{folder}"),
+    "compare": (
+        "Show what changed from RUN_A to RUN_B: new, worse, unchanged, better, gone.",
+        "比较两次运行的结果：新增、加重、不变、减轻、消失。",
+    ),
+    "compare.run_a": ("The earlier run folder, e.g. OUT.previous.", "较早的结果文件夹，如 OUT.previous。"),
+    "compare.run_b": ("The later run folder.", "较晚的结果文件夹。"),
+    "compare.out": ("Write all of it as .xlsx or .csv.", "将全部结果写为 .xlsx 或 .csv。"),
+    "compare.all": ("Show what is unchanged as well.", "同时显示不变的记录。"),
+    "compare.matched": (
+        "{count:finding whose id differs was|findings whose ids differ were} matched by name and place.",
+        "{count} 条编号不同的记录按名称与位置匹配。",
+    ),
+    "register": (
+        "Make the rectification register for RUN, or bring it up to RUN; what people wrote in it stays.",
+        "按结果文件夹建立或更新隐患整改台账；人工填写的内容保持不变。",
+    ),
+    "register.run": ("The run folder.", "结果文件夹。"),
+    "register.book": ("The workbook; made if it is not there.", "台账工作簿；不存在时新建。"),
+    "register.states": ("States", "整改状态"),
+    "register.events": ("Since the last update", "自上次更新以来"),
+    "register.nothing": ("nothing", "无"),
+    "register.overdue": ("Past their deadline", "超期未完成"),
+    "register.conflicts": (
+        "{count:conflict|conflicts} to be decided by a person, also on the sheet 冲突 conflicts:",
+        "{count} 处冲突须人工处理，另见“冲突 conflicts”工作表：",
+    ),
+    "register.more": ("  and {count} more", "  另有 {count} 处"),
+    "register.untouched": ("Nothing has changed, the file was left alone", "没有变化，文件未改动"),
+    "register.option": (
+        "The rectification register to read; confirmations in it count.",
+        "要读取的整改台账；其中的人工确认计入结果。",
+    ),
+    "violations": (
+        "Check the features of one file against those of another, by a distance or a criterion; no project needed.",
+        "按距离或判据核查两个文件中的要素，无需项目文件。",
+    ),
+    "violations.subjects": ("File of what may break the limit.", "主体文件（可能违反要求的一方）。"),
+    "violations.objects": ("File of what is protected.", "保护对象文件。"),
+    "violations.distance": ("Required distance in metres.", "要求的距离（米）。"),
+    "violations.rule": (
+        "Criterion instead of a distance, e.g. P-33; see sxrisk rules list.",
+        "以判据代替距离，如 P-33；见 sxrisk rules list。",
+    ),
+    "violations.kind": (
+        "What the file holds, e.g. pipeline; taken from the criterion or the file's name where they tell.",
+        "文件内容的类别，如 pipeline；可由判据或文件名确定时可省略。",
+    ),
+    "violations.crs": (
+        "Coordinate system, where the file does not say: EPSG:4490, EPSG:4547, GCJ-02, ...",
+        "坐标系（文件未说明时）：EPSG:4490、EPSG:4547、GCJ-02 等。",
+    ),
+    "violations.sigma": ("1 sigma of the positions in metres.", "位置精度 1σ（米）。"),
+    "violations.layer": ("Layer or sheet of the file.", "文件中的图层或工作表。"),
+    "violations.value": ("A value that the criterion asks for; may be repeated.", "判据要求给定的数值，可重复给出。"),
+    "violations.rules": ("More criteria; may be repeated.", "附加判据文件，可重复给出。"),
+    "violations.as_of": ("Day of the assessment. Default: today.", "评估基准日，默认今天。"),
+    "violations.out": (
+        "Write the findings: a folder, or a file .xlsx, .gpkg, .geojson, .csv or .parquet.",
+        "写出清单：文件夹，或 .xlsx、.gpkg、.geojson、.csv、.parquet 文件。",
+    ),
+    "violations.found": (
+        "{count:finding|findings} (screening, to be confirmed by a person).",
+        "共 {count} 条筛查结果（须经人工确认）。",
+    ),
+    "layers": ("Single layer files.", "单个图层文件。"),
+    "layers.info": (
+        "Show how FILE is understood: columns, coordinates, rows set aside.",
+        "显示文件被如何识别：列、坐标、退回的行。",
+    ),
+    "layers.file": ("A layer file.", "图层文件。"),
+    "written": ("Written", "已写出"),
+    "shown_of": ("{shown} of {total} shown", "显示 {shown} / {total} 条"),
+    "register.read": ("Register", "整改台账"),
+    "register.read.values": (
+        "{rows:row|rows} read, {confirmed} confirmed by a person, {unclear} not understood",
+        "读取 {rows} 行，经人工确认 {confirmed} 条，无法识别 {unclear} 条",
+    ),
+    "quality": ("Data quality", "数据质量"),
+    "quality.values": ("{count:note|notes}, listed in the pack", "{count} 项提示，列于资料包中"),
+    "table.columns": ("Columns", "列"),
+    "table.rejected": ("Rows set aside", "退回的行"),
+    "column.attribute": ("attribute", "属性"),
+    "column.header": ("header in the file", "文件中的列名"),
+    "column.filled": ("features that have it", "有值的要素数"),
+    "column.reason": ("reason", "原因"),
+    "column.first_row": ("first row", "首行"),
+    "register.language": (
+        "Language of a new register. Default: SXRISK_LANG, else the project's; one that exists keeps its own.",
+        "新建台账的语言；默认取 SXRISK_LANG，否则取项目语言；已有台账保持原语言。",
+    ),
+    "register.day": ("Past their deadline: as of {day}.", "超期按 {day} 计。"),
 }
+
+
+class _Counting(string.Formatter):
+    """``{count:finding|findings}`` is a number with the word that fits it."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, bar, more = format_spec.partition("|")
+        return f"{value} {one if value == 1 else more}" if bar else format(value, format_spec)
+
+
+_FORMATTER = _Counting()
 
 
 def language() -> str:
     """``zh`` or ``en``: from SXRISK_LANG, else from the system's language."""
-    wanted = os.environ.get("SXRISK_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG")
-    if not wanted:
-        wanted = locale.getlocale()[0] or "en"
+    wanted = os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or "en"
+    return language_asked_for() or _code(wanted)
+
+
+def language_asked_for() -> str | None:
+    """``zh`` or ``en`` where SXRISK_LANG says it; None where only the system has a language."""
+    wanted = os.environ.get("SXRISK_LANG")
+    return _code(wanted) if wanted else None
+
+
+def _code(wanted: str) -> str:
     return "zh" if wanted.lower().startswith(("zh", "chinese")) else "en"
 
 
@@ -122,4 +269,4 @@ def say(key: str, **values: object) -> str:
     """
     english, chinese = _TEXTS[key]
     text = chinese if language() == "zh" else english
-    return text.format(**values) if values else text
+    return _FORMATTER.format(text, **values) if values else text

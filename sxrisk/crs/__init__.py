@@ -4,11 +4,14 @@ Everything inside sxrisk is geographic CGCS2000 (EPSG:4490), longitude before la
 identical: they differ by the plate motion since 2000.0, some decimetres in Shanxi, less than screening can use.
 """
 
+from sxrisk.crs._datums import Datum, Helmert4Fit, fit_helmert4
+from sxrisk.crs._detect import OffsetGuess, detect_offset
 from sxrisk.crs._metric import GEOD, geodesic_distance_m, local_metric, point_scale_factor, zone_epsg
 from sxrisk.crs._names import (
     CHINA_BOX,
     GEOGRAPHIC_EPSG,
     China,
+    Placeable,
     PlanTransform,
     crs_source,
     geographic_transform,
@@ -32,10 +35,16 @@ __all__ = [
     "GEOD",
     "GEOGRAPHIC_EPSG",
     "China",
+    "Datum",
+    "Helmert4Fit",
+    "OffsetGuess",
+    "Placeable",
     "PlanTransform",
     "bd09_to_gcj02",
     "bd09_to_wgs84",
     "crs_source",
+    "detect_offset",
+    "fit_helmert4",
     "gcj02_to_bd09",
     "gcj02_to_wgs84",
     "geodesic_distance_m",

@@ -13,6 +13,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError as ProjCRSError
 from pyproj.exceptions import ProjError
 
+from sxrisk.crs._datums import Datum
 from sxrisk.crs._offsets import bd09_to_wgs84, gcj02_to_wgs84
 from sxrisk.errors import CRSError
 
@@ -20,6 +21,7 @@ __all__ = [
     "CHINA_BOX",
     "GEOGRAPHIC_EPSG",
     "China",
+    "Placeable",
     "PlanTransform",
     "crs_source",
     "geographic_transform",
@@ -45,6 +47,9 @@ class China(StrEnum):
     BD09 = "bd09"
 
 
+#: What coordinates can be brought to EPSG:4490 from.
+Placeable: TypeAlias = CRS | China | Datum
+
 _GCJ02_NAMES = ("gcj02", "gcj", "火星坐标", "火星坐标系", "国测局坐标", "高德", "高德坐标", "腾讯坐标", "amap")
 _BD09_NAMES = ("bd09", "bd09ll", "bd", "百度", "百度坐标", "百度坐标系", "baidu")
 _CGCS2000_NAMES = (
@@ -55,24 +60,26 @@ _OFFSET_NAMES = dict.fromkeys(_GCJ02_NAMES, China.GCJ02) | dict.fromkeys(_BD09_N
 _DATUM_NAMES = dict.fromkeys(_CGCS2000_NAMES, 4490) | dict.fromkeys(_WGS84_NAMES, 4326)
 _LEGACY = re.compile(r"beijing|pekin|(?<![a-z])xi'?an|北京|西安|bj54|xa80|pulkovo|krass?ovsk[yi]", re.IGNORECASE)
 _LEGACY_REMEDY = (
-    "Give the layer's coordinates in CGCS2000, or have the surveying office transform it: "
-    "the shift to CGCS2000 (tens of metres to over 100 m) needs local parameters, and a guess is refused"
+    "Give the layer's coordinates in CGCS2000, or ask the surveying office for the shift of some 100 m: it needs local "
+    "parameters, and a guess is refused. With 3, 4 or 7 of them: [datums.NAME] in the project file and "
+    'crs = "datum:NAME", or sxrisk.crs.Datum'
 )
+_DATUM_PREFIX = "datum:"
 _EXAMPLES = 'e.g. "EPSG:4490", "EPSG:4547", "CGCS2000", "WGS84", "GCJ-02" or "BD-09"'
 
 
-def parse_crs(text: str | int | CRS) -> CRS | China:
+def parse_crs(text: str | int | CRS | Datum) -> Placeable:
     """A coordinate system that can be placed on the earth, from what a person or a file calls it.
 
     Parameters
     ----------
-    text : str, int or pyproj.CRS
+    text : str, int, pyproj.CRS or Datum
         EPSG code, ``"EPSG:4547"``, WKT, a PROJ string, or a name: CGCS2000, WGS84, GCJ-02, BD-09, 国家2000, ...
 
     Returns
     -------
-    pyproj.CRS or China
-        ``China.GCJ02`` and ``China.BD09`` equal the strings ``"gcj02"`` and ``"bd09"``.
+    pyproj.CRS, China or Datum
+        A datum passes as it is. ``China.GCJ02`` and ``China.BD09`` equal the strings ``"gcj02"`` and ``"bd09"``.
 
     Raises
     ------
@@ -90,6 +97,8 @@ def parse_crs(text: str | int | CRS) -> CRS | China:
     Traceback (most recent call last):
     sxrisk.errors.CRSError: EPSG:4214 (Beijing 1954) is a legacy datum ...
     """
+    if isinstance(text, Datum):
+        return text
     if isinstance(text, CRS):
         return _checked(text, text.to_string() if len(text.to_string()) < 60 else text.name)
     if isinstance(text, int):
@@ -103,6 +112,11 @@ def parse_crs(text: str | int | CRS) -> CRS | China:
 def _parse(text: str) -> CRS | China:
     shown = text if len(text) <= 80 else f"{text[:77]}..."
     key = re.sub(r"[\s_\-]", "", unicodedata.normalize("NFKC", text)).casefold()
+    if key.startswith(_DATUM_PREFIX):
+        raise CRSError(
+            f"{shown!r} names a datum of a project file", expected="sxrisk.crs.Datum with its parameters",
+            remedy="Only layers of a project file can name one",
+        )  # fmt: skip
     if key in _OFFSET_NAMES:
         return _OFFSET_NAMES[key]
     if key in _DATUM_NAMES:
@@ -128,7 +142,7 @@ def _checked(crs: CRS, shown: str) -> CRS:
         raise CRSError(
             f"{label} is a local grid",
             expected=_EXAMPLES,
-            remedy="Its place on the earth needs parameters; transform it first",
+            remedy='Its place on the earth needs parameters: [datums.NAME] in the project file and crs = "datum:NAME"',
         )
     refuse_unusable(crs, shown)
     geographic_transform(crs)
@@ -180,8 +194,8 @@ def _datum_family(crs: CRS) -> Literal["cgcs2000", "wgs84", "legacy", "other"]:
     return "other"
 
 
-def crs_source(crs: CRS | China) -> str:
-    """What the ``crs_source`` column of a layer says of a parsed CRS: cgcs2000, wgs84, gcj02 or bd09.
+def crs_source(crs: Placeable) -> str:
+    """What the ``crs_source`` column of a layer says of a parsed CRS: cgcs2000, wgs84, gcj02, bd09 or local.
 
     Parameters
     ----------
@@ -200,18 +214,20 @@ def crs_source(crs: CRS | China) -> str:
     """
     if isinstance(crs, China):
         return str(crs)
+    if isinstance(crs, Datum):
+        return "local"
     return "cgcs2000" if _datum_family(crs) == "cgcs2000" else "wgs84"
 
 
-def is_gauss_kruger(crs: CRS | China) -> bool:
+def is_gauss_kruger(crs: Placeable) -> bool:
     """Whether a CRS is a CGCS2000 transverse Mercator zone in metres, for which 8-digit eastings name a zone."""
-    if isinstance(crs, China) or not crs.is_projected or _datum_family(crs) != "cgcs2000":
+    if not isinstance(crs, CRS) or not crs.is_projected or _datum_family(crs) != "cgcs2000":
         return False
     operation = crs.coordinate_operation
     return operation is not None and operation.method_name in ("Transverse Mercator", "Gauss Kruger")
 
 
-def geographic_transform(crs: CRS | China) -> PlanTransform:
+def geographic_transform(crs: Placeable) -> PlanTransform:
     """Vectorised function from a CRS to longitude and latitude in EPSG:4490.
 
     Parameters
@@ -231,10 +247,13 @@ def geographic_transform(crs: CRS | China) -> PlanTransform:
     """
     if isinstance(crs, China):
         return gcj02_to_wgs84 if crs is China.GCJ02 else bd09_to_wgs84
+    if isinstance(crs, Datum):
+        onward = geographic_transform(parse_crs(crs.leads_to))
+        return lambda x, y: onward(*crs.to_target(x, y))
     return _geographic_transform(crs)
 
 
-def plan_transform(source: str | int | CRS | China, target: str | int | CRS) -> PlanTransform:
+def plan_transform(source: str | int | CRS | China | Datum, target: str | int | CRS) -> PlanTransform:
     """Vectorised function between the ground plans of two systems, the only way from one to the other in sxrisk.
 
     WGS 84 and CGCS2000 count as identical, in projections of either too. Heights are not touched.
@@ -262,9 +281,9 @@ def plan_transform(source: str | int | CRS | China, target: str | int | CRS) -> 
     (500000, 4101641)
     """
     first, last = parse_crs(source), parse_crs(target)
-    if isinstance(last, China):
+    if not isinstance(last, CRS):
         raise CRSError(f"nothing is transformed to {last}", expected=_EXAMPLES.rsplit(", ", 1)[0])
-    if not isinstance(first, China):
+    if isinstance(first, CRS):
         if first == last:
             return _identity
         if _datum_family(_plan(first)) == _datum_family(_plan(last)) == "other":

@@ -7,10 +7,12 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from sxrisk.crs._datums import Datum
 from sxrisk.crs._metric import GEOD
 from sxrisk.crs._names import (
     GEOGRAPHIC_EPSG,
     China,
+    Placeable,
     PlanTransform,
     geographic_transform,
     is_linear,
@@ -37,14 +39,14 @@ _MAX_EDGE_M = 3_000_000.0
 _MAX_ROUNDS = 12
 
 
-def to_geographic(frame: "gpd.GeoDataFrame", crs: str | int | CRS | China | None = None) -> "gpd.GeoDataFrame":
+def to_geographic(frame: "gpd.GeoDataFrame", crs: str | int | CRS | China | Datum | None = None) -> "gpd.GeoDataFrame":
     """The frame in EPSG:4490 (longitude, latitude), long edges densified.
 
     Parameters
     ----------
     frame : GeoDataFrame
         In any CRS that :func:`parse_crs` accepts.
-    crs : str, int, pyproj.CRS or China, optional
+    crs : str, int, pyproj.CRS, China or Datum, optional
         What the coordinates are in; needed for GCJ-02 and BD-09, which a frame cannot carry. Default: the frame's CRS.
 
     Returns
@@ -99,14 +101,14 @@ def move_geometries(geometries: Any, source: str | int | CRS, target: str | int 
     return shapely.transform(shapely.force_2d(geometries), lambda xy: np.column_stack(transform(xy[:, 0], xy[:, 1])))
 
 
-def reproject_geometries(geometries: NDArray[Any], crs: CRS | China) -> NDArray[Any]:
+def reproject_geometries(geometries: NDArray[Any], crs: Placeable) -> NDArray[Any]:
     """Shapely geometries from `crs` to EPSG:4490, two-dimensional, long edges densified.
 
     Parameters
     ----------
     geometries : ndarray of shapely geometries, shape (n,)
         None and empty ones pass through.
-    crs : pyproj.CRS or China
+    crs : pyproj.CRS, China or Datum
         Result of :func:`parse_crs`.
 
     Returns
@@ -139,8 +141,29 @@ def _densify(geometries: NDArray[Any], transform: PlanTransform) -> NDArray[Any]
         if not pieces.size:
             return geometries
         pending = pending[pieces]
-        geometries[pending] = shapely.segmentize(geometries[pending], wanted)
+        geometries[pending] = _segmentize(geometries[pending], wanted)
     return geometries
+
+
+def _segmentize(geometries: NDArray[Any], length: NDArray[np.float64]) -> NDArray[Any]:
+    """Cut edges to a length, and nothing else.
+
+    GEOS mends a polygon that crosses itself while it cuts, and may drop a part of it: such a one is cut ring by ring.
+    """
+    cut = shapely.segmentize(geometries, length)
+    for at in np.flatnonzero(~shapely.is_valid(geometries)):
+        cut[at] = _segmentize_rings(geometries[at], float(length[at]))
+    return cut
+
+
+def _segmentize_rings(geometry: Any, length: float) -> Any:
+    if geometry.geom_type == "Polygon":
+        rings = (shapely.linearrings(ring.coords) for ring in (geometry.exterior, *geometry.interiors))
+        outer, *holes = (shapely.segmentize(ring, length) for ring in rings)
+        return shapely.Polygon(outer, holes)
+    if geometry.geom_type in ("MultiPolygon", "GeometryCollection"):
+        return type(geometry)([_segmentize_rings(part, length) for part in geometry.geoms])
+    return shapely.segmentize(geometry, length)
 
 
 def _needed_lengths(geometries: NDArray[Any], transform: PlanTransform) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

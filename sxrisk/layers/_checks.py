@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from sxrisk.layers.kinds import Kind
 from sxrisk.layers.report import Issue, Rejects
+from sxrisk.layers.stable_ids import made_ids, told_apart
 
-__all__ = ["fit_geometry", "unique_ids"]
+__all__ = ["fit_geometry", "repair_areas", "unique_ids"]
 
 _FAMILY = np.array(["point", "line", "line", "polygon", "point", "line", "polygon", "collection"])
 
@@ -47,7 +48,7 @@ def fit_geometry(
             xy, ring = shapely.get_coordinates(geometry[closed], return_index=True)
             geometry[closed] = shapely.polygons(shapely.linearrings(xy, indices=ring))
             issues.append(Issue.of_rows("closed_line_to_polygon", "closed lines were read as areas", rows[closed]))
-    issues += _repair(geometry, live, rows)
+    issues += repair_areas(geometry, live, rows)
     family = _family(geometry[live])
     wrong = live[~np.isin(family, list(wants))]
     names = [
@@ -71,7 +72,17 @@ def _unwrap(geometry: NDArray[Any]) -> NDArray[Any]:
     return geometry
 
 
-def _repair(geometry: NDArray[Any], live: NDArray[np.intp], rows: NDArray[np.int64]) -> list[Issue]:
+def repair_areas(geometry: NDArray[Any], live: NDArray[np.intp], rows: NDArray[np.int64]) -> list[Issue]:
+    """Replace invalid polygons among the `live` positions by what ``make_valid`` makes of them, in place.
+
+    Parameters
+    ----------
+    geometry : ndarray of shapely geometries, shape (n,)
+    live : ndarray of int
+        Positions to look at.
+    rows : ndarray, shape (n,)
+        Source rows, for the issue.
+    """
     areas = live[_family(geometry[live]) == "polygon"]
     invalid = areas[~shapely.is_valid(geometry[areas])]
     if not invalid.size:
@@ -91,8 +102,10 @@ def _repair(geometry: NDArray[Any], live: NDArray[np.intp], rows: NDArray[np.int
     )
 
 
-def unique_ids(ids: pd.Series, kind: str, rows: NDArray[np.int64]) -> tuple[pd.Series, list[Issue]]:
-    """Ids without repetition: the second ``A`` becomes ``A#2``; a missing one is made of kind and source row.
+def unique_ids(
+    ids: pd.Series, kind: str, rows: NDArray[np.int64], names: pd.Series, geometry: NDArray[Any]
+) -> tuple[pd.Series, list[Issue]]:
+    """Ids without repetition that hold when rows move: see :mod:`sxrisk.layers.stable_ids`.
 
     Parameters
     ----------
@@ -102,39 +115,30 @@ def unique_ids(ids: pd.Series, kind: str, rows: NDArray[np.int64]) -> tuple[pd.S
         Kind of the layer.
     rows : ndarray, shape (n,)
         Source rows.
+    names : Series of str
+        ``""`` for none.
+    geometry : ndarray of shapely geometries, shape (n,)
+        EPSG:4490.
     """
     issues: list[Issue] = []
     ids = ids.astype("str")
     missing = (ids == "").to_numpy()
     if missing.any():
-        made = pd.Series(rows[missing], index=ids.index[missing]).astype("str")
-        ids = ids.mask(missing, kind + "-" + made)
+        made = pd.Series(made_ids(kind, names[missing], geometry[missing]), index=ids.index[missing], dtype="str")
+        ids = ids.mask(missing, made)
         if not missing.all():
             issues.append(
-                Issue.of_rows("missing_id", "rows without an id were named by their row", rows[missing], "id")
+                Issue.of_rows("missing_id", "rows without an id got one from their name and place", rows[missing], "id")
             )
-    again = ids.duplicated(keep="first").to_numpy()
+    again = (ids.duplicated(keep="first")).to_numpy()
     if not again.any():
         return ids, issues
     issues.append(
         Issue.of_rows(
-            "duplicate_id", f"ids that occur again, e.g. {ids[again].iloc[0]!r}, got #2, #3, ...", rows[again], "id"
+            "duplicate_id",
+            f"ids that occur again, e.g. {ids[again].iloc[0]!r}, got # and a mark of their name and place",
+            rows[again],
+            "id",
         )
     )
-    return _numbered(ids, again), issues
-
-
-def _numbered(ids: pd.Series, again: NDArray[np.bool_]) -> pd.Series:
-    names: list[str] = ids.tolist()
-    taken = set(names)
-    result = list(names)
-    counts: dict[str, int] = {}
-    for at in np.flatnonzero(again):
-        name = names[int(at)]
-        number = counts.get(name, 1) + 1
-        while f"{name}#{number}" in taken:
-            number += 1
-        counts[name] = number
-        result[at] = f"{name}#{number}"
-        taken.add(result[at])
-    return pd.Series(result, index=ids.index, dtype="str")
+    return told_apart(ids, names, geometry), issues

@@ -10,16 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sxrisk.errors import MissingFieldError, ParameterError
-from sxrisk.layers._headers import find_named, find_only, row_numbers, spelt_out
 from sxrisk.layers._source import Source
-from sxrisk.layers._values import Parsed, parse_attribute
-from sxrisk.layers.kinds import Attribute, Kind, header_key, split_unit, synonyms_of
+from sxrisk.layers.kinds import Attribute, Kind, header_key, split_unit
 from sxrisk.layers.report import Issue
+from sxrisk.layers.tables.headers import find_named, find_only, row_numbers, spelt_out
+from sxrisk.layers.tables.values import Parsed, parse_attribute
 
 __all__ = ["Matched", "canonical_attributes", "known_headers", "match_columns"]
 
 _COMMON = ("id", "name", "county", "position_sigma_m")
 _NOT_UNDERSTOOD = {"number": "number_not_usable", "bool": "yes_no_not_understood", "date": "date_not_understood"}
+_WORDS_SHOWN = 8
 _COORDINATES = ("longitude", "latitude", "easting", "northing", "x", "y", "wkt")
 
 
@@ -50,7 +51,7 @@ class Matched:
 
 def known_headers(kind: Kind) -> frozenset[str]:
     """Keys of every header that means something for the kind."""
-    words = [word for role in (*_COMMON, *_COORDINATES) for word in synonyms_of(role)]
+    words = [word for role in (*_COMMON, *_COORDINATES) for word in kind.words(role)]
     words += [word for attribute in kind.attributes for word in attribute.synonyms]
     words += [word for role in ("id", "name") for _, forms in spelt_out(role, kind) for word in forms]
     return frozenset(header_key(word) for word in (*words, *row_numbers()))
@@ -113,7 +114,7 @@ def match_columns(
         return None
 
     if source.geometry is None:
-        _match_coordinates(matched, find, x, y)
+        _match_coordinates(matched, kind, find, x, y)
         free -= {header for header in (matched.x, matched.y, matched.wkt) if header is not None}
 
     def take(table_of: dict[str, str], canonical: str, found: str | None) -> None:
@@ -124,7 +125,7 @@ def match_columns(
     settled = set(matched.common)
     for role in _COMMON:
         if role not in settled:
-            take(matched.common, role, find(synonyms_of(role)))
+            take(matched.common, role, find(kind.words(role)))
         if role not in matched.common and role in ("id", "name"):
             _settle(matched, role, find_named(role, kind, headers, free, source.cut_headers), take, settled)
     for attribute in kind.attributes:
@@ -137,6 +138,7 @@ def match_columns(
         if role not in matched.common and role not in settled:
             _settle(matched, role, find_only(role, kind, headers, free), take, settled)
     _tell_what_is_missing(matched, kind, find, take)
+    _tell_other_choices(matched, kind, free, columns)
     return matched
 
 
@@ -165,8 +167,8 @@ def _tell_what_is_missing(matched: Matched, kind: Kind, find: Any, take: Any) ->
         matched.issues.append(
             Issue(
                 "no_id_column",
-                f"no column of ids was found: ids are {source}, which shift when rows are inserted; "
-                "name the column: columns = { id = '...' }",
+                f"no column of ids was found: ids are {source}; a feature is known again by its name and place, "
+                "and surely only by an id of its own: columns = { id = '...' }",
                 column="id",
             )
         )
@@ -181,21 +183,40 @@ def _tell_what_is_missing(matched: Matched, kind: Kind, find: Any, take: Any) ->
         )
 
 
+def _tell_other_choices(matched: Matched, kind: Kind, free: set[str], columns: Mapping[str, str]) -> None:
+    """Say it where a second header means the same attribute: the first synonym was taken, and may be the wrong one."""
+    for attribute in kind.attributes:
+        header = matched.attributes.get(attribute.name)
+        if header is None or attribute.name in columns:
+            continue
+        words = {header_key(word) for word in attribute.synonyms}
+        others = sorted(other for other in free if header_key(split_unit(other)[0]) in words)
+        if others:
+            matched.issues.append(
+                Issue(
+                    "header_chosen",
+                    f"{header!r} was taken as {attribute.name}; {', '.join(map(repr, others))} could be meant as well: "
+                    f"columns = {{ {attribute.name} = {others[0]!r} }}",
+                    column=attribute.name,
+                )
+            )
+
+
 def _require(header: str, headers: list[str], path: Path) -> None:
     if header not in headers:
         raise MissingFieldError(f"there is no column {header!r}", where=path, expected=f"one of {', '.join(headers)}")
 
 
-def _match_coordinates(matched: Matched, find: Any, x: str | None, y: str | None) -> None:
+def _match_coordinates(matched: Matched, kind: Kind, find: Any, x: str | None, y: str | None) -> None:
     if x is not None:
         matched.x, matched.y = x, y
         return
     for first, second, sure in (("longitude", "latitude", True), ("easting", "northing", True), ("x", "y", False)):
-        east, north = find(synonyms_of(first)), find(synonyms_of(second))
+        east, north = find(kind.words(first)), find(kind.words(second))
         if east is not None and north is not None:
             matched.x, matched.y, matched.axes_sure = east, north, sure
             return
-    matched.wkt = find(synonyms_of("wkt"))
+    matched.wkt = find(kind.words("wkt"))
 
 
 def canonical_attributes(
@@ -242,6 +263,30 @@ def canonical_attributes(
     return result, issues
 
 
+def _word_issues(
+    parsed: Parsed, values: pd.Series, attribute: Attribute, header: str, rows: NDArray[np.int64]
+) -> list[Issue]:
+    """Words that stand as they were written, and words that were recognised by a part of them, the commonest first."""
+    issues: list[Issue] = []
+    if parsed.kept is not None and parsed.kept.any() and attribute.vocabulary is not None:
+        listed = _commonest(values[parsed.kept].astype("str").str[:60].map(repr))
+        detail = (
+            f"{header} = {listed}, none of {', '.join(attribute.vocabulary.words)}: criteria that ask for it are silent"
+        )
+        issues.append(Issue.of_rows("word_not_known", detail, rows[parsed.kept], attribute.name))
+    if parsed.guessed is not None and parsed.guessed.any():
+        words = values[parsed.guessed].astype("str").str[:60].map(repr)
+        listed = _commonest(words + " as " + parsed.data[parsed.guessed].astype("str"))
+        issues.append(Issue.of_rows("word_guessed", f"{header}: {listed}", rows[parsed.guessed], attribute.name))
+    return issues
+
+
+def _commonest(words: pd.Series) -> str:
+    counts = words.value_counts(sort=True)
+    shown = ", ".join(f"{word} ({count})" for word, count in counts.iloc[:_WORDS_SHOWN].items())
+    return f"{shown} and {len(counts) - _WORDS_SHOWN} more" if len(counts) > _WORDS_SHOWN else shown
+
+
 def _issues(
     parsed: Parsed, values: pd.Series, attribute: Attribute, header: str, rows: NDArray[np.int64]
 ) -> list[Issue]:
@@ -254,6 +299,7 @@ def _issues(
                 "unit_assumed", f"{header!r} names no unit, read as {attribute.canonical_unit}", column=attribute.name
             )
         )
+    issues += _word_issues(parsed, values, attribute, header, rows)
     if parsed.bad.any():
         first = values.iloc[int(np.flatnonzero(parsed.bad)[0])]
         code = _NOT_UNDERSTOOD.get(attribute.type, "word_not_known")

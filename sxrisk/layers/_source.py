@@ -15,7 +15,10 @@ from pyproj import CRS
 from sxrisk.errors import FileFormatError, InputError
 from sxrisk.layers.report import Issue
 
-__all__ = ["Source", "check_file", "unique_headers", "wrap_read_errors"]
+__all__ = ["Source", "check_file", "check_width", "unique_headers", "wrap_read_errors"]
+
+# More columns than any form has; each costs a pass over the table.
+_MAX_COLUMNS = 4096
 
 
 @dataclass
@@ -38,6 +41,9 @@ class Source:
         Headers that the format may have cut short (ten bytes in a Shapefile).
     broken : dict
         Position -> (reason, detail) of rows that the reader itself could not use.
+    set_aside : int
+        Rows of the file that are no rows of the table because they were left out on request or serve another row, such
+        as a text that names the area it stands in; an issue says which.
     """
 
     table: pd.DataFrame
@@ -46,6 +52,7 @@ class Source:
     crs: CRS | None = None
     crs_by_format: bool = False
     broken: dict[int, tuple[str, str]] = field(default_factory=dict)
+    set_aside: int = 0
     encoding: str = ""
     separator: str = ""
     cut_headers: frozenset[str] = frozenset()
@@ -80,6 +87,21 @@ def check_file(path: str | Path) -> Path:
             f"the file cannot be read: {error}", where=path, remedy="Check its permissions"
         ) from error
     return path
+
+
+def check_width(columns: int, path: Path, where: str = "") -> None:
+    """Refuse a table that is too wide to be one.
+
+    Raises
+    ------
+    FileFormatError
+        If there are more than 4096 columns.
+    """
+    if columns > _MAX_COLUMNS:
+        raise FileFormatError(
+            f"{where}the header has {columns} columns", where=path, expected=f"at most {_MAX_COLUMNS}",
+            remedy="Check the separator, and delete the columns that are not needed",
+        )  # fmt: skip
 
 
 def unique_headers(headers: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjCRSError
 
-from sxrisk.crs import China, parse_crs
+from sxrisk.crs import China, Datum, parse_crs, plan_transform
 from sxrisk.errors import CRSError, FileFormatError, InputError
 from sxrisk.layers._source import check_file, wrap_read_errors
 
@@ -20,6 +20,8 @@ __all__ = ["read_dem"]
 _DRIVERS = ("GTiff", "AAIGrid", "USGSDEM", "HFA", "SRTMHGT", "EHdr", "GPKG")
 # Below the Turpan basin and above Everest nothing is ground: such cells are fillers that the file does not declare.
 _LOWEST_M, _HIGHEST_M = -500.0, 9000.0
+# A millimetre, in metres and in degrees.
+_SAME_PLACE_M, _SAME_PLACE_DEG = 1e-3, 1e-8
 
 
 def read_dem(
@@ -48,7 +50,8 @@ def read_dem(
     FileFormatError
         Missing, cut short, not a raster.
     CRSError
-        No horizontal CRS; an offset system such as GCJ-02; a height system that is none.
+        No horizontal CRS; an offset system such as GCJ-02; a height system that is none or not in metres; a declared
+        one, horizontal or of heights, that is not the file's own.
     InputError
         More than one band, a rotated grid, no height at all.
     """
@@ -87,12 +90,19 @@ def read_dem(
         raise CRSError(
             error.problem.what, where=path, expected=error.problem.expected, remedy=error.problem.remedy
         ) from error
-    if isinstance(parsed, China):
+    if isinstance(parsed, (China, Datum)):
         raise CRSError(
             f"an elevation model in {parsed} cannot be placed exactly", where=path,
             remedy="Give one in CGCS2000 or WGS 84",
         )  # fmt: skip
     horizontal, own_vertical = _split(parsed)
+    if own is not None and crs is not None:
+        own_horizontal, stated = _split(CRS.from_wkt(own.to_wkt()))
+        _refuse_contradiction(own_horizontal, horizontal, raster.rio.bounds(), path)
+        own_vertical = own_vertical or stated
+    vertical = _vertical(vertical_crs, own_vertical, path)
+    if vertical:
+        _refuse_other_units(vertical, path)
     heights = raster.squeeze("band", drop=True).astype("float64")
     heights = heights.where((heights > _LOWEST_M) & (heights < _HIGHEST_M))
     if not bool(np.isfinite(heights).any()):
@@ -102,7 +112,7 @@ def read_dem(
     heights.name = "elevation"
     heights.attrs = {
         "units": "m",
-        "vertical_crs": _vertical(vertical_crs, own_vertical, path),
+        "vertical_crs": vertical,
         "source_file": path.name,
         "cells_without_height": int(np.isnan(heights).sum()),
     }
@@ -110,23 +120,58 @@ def read_dem(
 
 
 def _split(crs: CRS) -> tuple[CRS, str]:
-    if not crs.is_compound:
-        return crs, ""
-    horizontal, vertical = crs.sub_crs_list[:2]
-    return horizontal, vertical.to_string() if vertical.to_epsg() else vertical.name
+    """The ground plan, and the height system: of a compound CRS its second part, of a 3D one itself (ellipsoidal)."""
+    if crs.is_compound:
+        horizontal, vertical = crs.sub_crs_list[:2]
+        return horizontal, vertical.to_string() if vertical.to_epsg() else vertical.to_wkt()
+    if len(crs.axis_info) == 3 and not crs.is_geocentric:
+        return crs.to_2d(), crs.to_string()
+    return crs, ""
+
+
+def _refuse_contradiction(own: CRS, declared: CRS, bounds: tuple[float, float, float, float], path: Path) -> None:
+    """A declared system must put the raster where the file's own does; an unusable own system says nothing."""
+    try:
+        transform = plan_transform(own, declared)
+    except CRSError:
+        return
+    west, south, east, north = bounds
+    corners = np.asarray([west, west, east, east]), np.asarray([south, north, south, north])
+    moved = np.asarray(transform(*corners)) - np.asarray(corners)
+    least = _SAME_PLACE_DEG if declared.is_geographic else _SAME_PLACE_M
+    if own.is_geographic == declared.is_geographic and bool((np.abs(moved) < least).all()):
+        return
+    raise CRSError(
+        f"the file says {own.name}, but {declared.name} is declared", where=path,
+        expected="the same system twice, or one of them",
+        remedy="Leave crs out; if the file is wrong, assign the right CRS in a GIS program and save it again",
+    )  # fmt: skip
 
 
 def _vertical(declared: str | None, own: str, path: Path) -> str:
+    """The height system as text; a declared one that is not the file's own would shift every height unseen."""
     if declared is None:
         return own
+    expected = 'e.g. "EPSG:5737" (1985 height)'
     try:
         parsed = CRS.from_user_input(declared)
     except ProjCRSError as error:
-        raise CRSError(
-            f"{declared!r} is no height system", where=path, expected='e.g. "EPSG:5737" (1985 height)'
-        ) from error
+        raise CRSError(f"{declared!r} is no height system", where=path, expected=expected) from error
     if not parsed.is_vertical:
+        raise CRSError(f"{declared} ({parsed.name}) is no height system", where=path, expected=expected)
+    if own and not CRS.from_user_input(own).equals(parsed, ignore_axis_order=True):
         raise CRSError(
-            f"{declared} ({parsed.name}) is no height system", where=path, expected='e.g. "EPSG:5737" (1985 height)'
-        )
+            f"the file's heights are in {CRS.from_user_input(own).name}, but {parsed.name} is declared", where=path,
+            expected="the same height system twice, or one of them",
+            remedy="Leave vertical_crs out; for other heights transform the file with gdalwarp",
+        )  # fmt: skip
     return parsed.to_string()
+
+
+def _refuse_other_units(vertical: str, path: Path) -> None:
+    unit = CRS.from_user_input(vertical).axis_info[-1]
+    if abs(unit.unit_conversion_factor - 1.0) > 1e-9:
+        raise CRSError(
+            f"the heights are in {unit.unit_name}", where=path, expected="metres",
+            remedy="Transform the file with gdalwarp -t_srs to a height system in metres",
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """The door for vector layers: any file an office has becomes a checked frame in EPSG:4490 and a table of rejects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +12,45 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from sxrisk.crs import GEOGRAPHIC_EPSG, China
-from sxrisk.errors import FileFormatError, InputError, MissingFieldError, ParameterError
+from sxrisk.crs import GEOGRAPHIC_EPSG, Datum, Placeable
+from sxrisk.errors import InputError, MissingFieldError, ParameterError
 from sxrisk.layers._checks import fit_geometry, unique_ids
-from sxrisk.layers._columns import Matched, canonical_attributes, known_headers, match_columns
-from sxrisk.layers._crs import decide_crs
-from sxrisk.layers._places import place, place_toes, points_from_columns
+from sxrisk.layers._columns import Matched, canonical_attributes, match_columns
+from sxrisk.layers._crs import DETECT, decide_crs, detect_crs
+from sxrisk.layers._formats import ReadOptions, read_file
 from sxrisk.layers._source import Source, check_file
-from sxrisk.layers._values import as_text, parse_number
-from sxrisk.layers.kinds import Kind
+from sxrisk.layers.databases.postgis import is_database_url, read_table
+from sxrisk.layers.kinds import Kind, with_synonyms
 from sxrisk.layers.kinds import kind as kind_of
 from sxrisk.layers.report import Issue, LayerReport, LoadedLayer, Rejects
+from sxrisk.layers.tables.corner_rows import join_corner_rows
+from sxrisk.layers.tables.geometry_columns import raw_geometry
+from sxrisk.layers.tables.places import place, place_toes
+from sxrisk.layers.tables.values import as_text, parse_number
 
-__all__ = ["COMMON_COLUMNS", "load_layer", "read_layer"]
+__all__ = ["COMMON_COLUMNS", "load_layer", "read_layer", "understand"]
 
 #: Columns that stand first in every canonical frame.
 COMMON_COLUMNS = ("id", "name", "kind", "county", "position_sigma_m", "crs_source", "source_file", "source_row")
 _REGION_MARGIN_M = 50_000.0
-_SUFFIXES = ".csv .txt .tsv .xlsx .shp .gpkg .geojson .json .kml .dxf .parquet"
-
-
-@dataclass(frozen=True)
-class _Options:
-    layer: str | None
-    encoding: str | None
-    columns: Mapping[str, str]
-    x: str | None
-    y: str | None
 
 
 def read_layer(
     path: str | Path,
     *,
     kind: str,
-    crs: str | int | CRS | None = None,
+    crs: str | int | CRS | Datum | None = None,
     name: str | None = None,
     position_sigma_m: float | None = None,
     columns: Mapping[str, str] | None = None,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
     layer: str | None = None,
     encoding: str | None = None,
     x: str | None = None,
     y: str | None = None,
     where: Mapping[str, object] | None = None,
     values: Mapping[str, object] | None = None,
+    reference: gpd.GeoDataFrame | None = None,
     region: Any = None,
     region_margin_m: float = _REGION_MARGIN_M,
     strict: bool = False,
@@ -67,9 +63,9 @@ def read_layer(
         EPSG:4490. ``frame.attrs`` says how many rows were used and rejected, and what was guessed.
     """
     return load_layer(
-        path, kind=kind, crs=crs, name=name, position_sigma_m=position_sigma_m, columns=columns, layer=layer,
-        encoding=encoding, x=x, y=y, where=where, values=values, region=region, region_margin_m=region_margin_m,
-        strict=strict,
+        path, kind=kind, crs=crs, name=name, position_sigma_m=position_sigma_m, columns=columns, synonyms=synonyms,
+        layer=layer, encoding=encoding, x=x, y=y, where=where, values=values, reference=reference, region=region,
+        region_margin_m=region_margin_m, strict=strict,
     ).frame  # fmt: skip
 
 
@@ -77,16 +73,18 @@ def load_layer(
     path: str | Path,
     *,
     kind: str,
-    crs: str | int | CRS | None = None,
+    crs: str | int | CRS | Datum | None = None,
     name: str | None = None,
     position_sigma_m: float | None = None,
     columns: Mapping[str, str] | None = None,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
     layer: str | None = None,
     encoding: str | None = None,
     x: str | None = None,
     y: str | None = None,
     where: Mapping[str, object] | None = None,
     values: Mapping[str, object] | None = None,
+    reference: gpd.GeoDataFrame | None = None,
     region: Any = None,
     region_margin_m: float = _REGION_MARGIN_M,
     strict: bool = False,
@@ -96,21 +94,28 @@ def load_layer(
     Parameters
     ----------
     path : str or Path
-        CSV, XLSX, Shapefile, GeoPackage, GeoJSON, KML, DXF or GeoParquet.
+        CSV, XLSX, Shapefile, GeoPackage, GeoJSON, GeoParquet, FlatGeobuf, KML, KMZ, GML, MapInfo (TAB, MIF) or DXF; a
+        zip of one of them; or the address of a PostGIS database, ``postgresql://user@host/database``.
     kind : str
         One of ``sxrisk.layers.KINDS``.
-    crs : str, int or pyproj.CRS, optional
+    crs : str, int, pyproj.CRS or Datum, optional
         What the coordinates are in, e.g. ``"EPSG:4547"``, ``"CGCS2000"``, ``"GCJ-02"``; needed where the file does not
         say. ``"GCJ-02"`` and ``"BD-09"``, which no file can say, are stronger than what the file says, and any system
-        is stronger than the default of GeoJSON; else a declaration that contradicts the file is refused.
+        is stronger than the default of GeoJSON; else a declaration that contradicts the file is refused. ``"detect"``
+        finds out by `reference` whether degrees are true or those of a web map. A :class:`sxrisk.crs.Datum` holds the
+        parameters of a legacy datum or a mine grid; its sigma is added to that of the positions.
     name : str, optional
         Name of the layer; default the file's name without suffix.
     position_sigma_m : float, optional
         1 sigma of the positions in metres, for rows whose own column does not say.
     columns : mapping of str to str, optional
         Canonical column to the file's header, where the synonyms do not know it.
+    synonyms : mapping of str to sequence of str, optional
+        Canonical column to further headers that mean it, tried before those that are built in; unlike `columns` they
+        need not be in the file. See :func:`sxrisk.layers.describe_kind` for those that are known.
     layer : str, optional
-        Layer of a GeoPackage, folder of a KML, sheet of a workbook.
+        Layer of a GeoPackage or GML, folder of a KML, sheet of a workbook, CAD layer of a drawing, file in a zip,
+        ``schema.table`` of a database.
     encoding : str, optional
         Of a CSV, Shapefile or GeoJSON; detected if left out.
     x, y : str, optional
@@ -119,6 +124,8 @@ def load_layer(
         Keep only rows whose column (the file's header) has this value, or one of these values.
     values : mapping, optional
         Canonical attribute to the value that every row has, where the file has no such column.
+    reference : GeoDataFrame, optional
+        EPSG:4490, true: roads, boundaries or places of the same names, with ``crs="detect"``.
     region : shapely geometry, optional
         EPSG:4490. Rows farther than `region_margin_m` metres outside it are rejected, nearer ones are reported.
     region_margin_m : float
@@ -155,25 +162,73 @@ def load_layer(
     >>> frame.loc[0, "name"], float(frame.loc[0, "mining_depth_m"]), int(frame.loc[0, "source_row"])
     ('合山煤矿', 650.0, 2)
     """
-    definition = kind_of(kind)
-    path = check_file(path)
+    definition = with_synonyms(kind_of(kind), synonyms or {})
+    if is_database_url(path):
+        source, path = read_table(str(path), layer)
+        name = name or path.name.partition(".")[2]
+    else:
+        path = check_file(path)
+        source = read_file(path, definition, ReadOptions(layer, encoding))
+    return understand(
+        source, path, kind=kind, crs=crs, name=name, position_sigma_m=position_sigma_m, columns=columns,
+        synonyms=synonyms, x=x, y=y, where=where, values=values, reference=reference, region=region,
+        region_margin_m=region_margin_m, strict=strict,
+    )  # fmt: skip
+
+
+def understand(
+    source: Source,
+    path: Path,
+    *,
+    kind: str,
+    crs: str | int | CRS | Datum | None = None,
+    name: str | None = None,
+    position_sigma_m: float | None = None,
+    columns: Mapping[str, str] | None = None,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
+    x: str | None = None,
+    y: str | None = None,
+    where: Mapping[str, object] | None = None,
+    values: Mapping[str, object] | None = None,
+    reference: gpd.GeoDataFrame | None = None,
+    region: Any = None,
+    region_margin_m: float = _REGION_MARGIN_M,
+    strict: bool = False,
+) -> LoadedLayer:
+    """Rows as a reader found them as a canonical frame; parameters and errors as in :func:`load_layer`.
+
+    Parameters
+    ----------
+    source : Source
+        Rows of a file, a drawing or a database table.
+    path : Path
+        What it was read from, for messages and reports.
+
+    Raises
+    ------
+    ParameterError
+        If the kind, a column, a value or the accuracy is none that there is.
+    """
+    definition = with_synonyms(kind_of(kind), synonyms or {})
     if position_sigma_m is not None and not (np.isfinite(position_sigma_m) and position_sigma_m >= 0):
         raise ParameterError(f"position_sigma_m is {position_sigma_m}", expected="a number of metres, 0 or more")
-    options = _Options(layer, encoding, dict(columns or {}), x, y)
-    source = _read(path, definition, options)
+    source = join_corner_rows(source, definition, dict(columns or {}), path, x=x, y=y)
     report = LayerReport(path.name, kind, name or path.stem, encoding=source.encoding, separator=source.separator)
-    report.rows_read = len(source.table)
+    report.rows_read = len(source.table) + source.set_aside
     report.issues += source.issues
     source = _filter(source, where or {}, path)
     report.rows_filtered = report.rows_read - len(source.table)
 
-    matched = match_columns(source, definition, options.columns, path, x=x, y=y)
+    matched = match_columns(source, definition, dict(columns or {}), path, x=x, y=y)
     report.issues += matched.issues
     rejects = Rejects(len(source.table))
     for reason, detail in sorted(set(source.broken.values())):
         rejects.add(np.asarray([at for at, why in source.broken.items() if why == (reason, detail)]), reason, detail)
     parsed = decide_crs(crs, source, path, report)
-    raw = _raw_geometry(source, matched, parsed, path, rejects, report)
+    raw, issues = raw_geometry(source, matched, definition, parsed, path, rejects)
+    report.issues += issues
+    if crs == DETECT:
+        parsed = detect_crs(raw, _names(source, matched), parsed, reference, path, report)
     placement = place(raw, parsed, path, source.rows, rejects, region=region, margin_m=region_margin_m)
     report.issues += placement.issues
     geometry, issues = fit_geometry(placement.geometry, definition, source.rows, rejects)
@@ -188,6 +243,7 @@ def load_layer(
     frame = _frame(kept_source, matched, definition, geometry[kept], raw[kept], parsed, placement.zone[kept], report,
                    position_sigma_m, dict(values or {}))  # fmt: skip
     report.rows_used = len(frame)
+    report.check_rows()
     frame.attrs = {
         "layer": report.name, "kind": kind, "source_file": report.source_file, "crs_source": report.crs_source,
         "rows_read": report.rows_read, "rows_filtered": report.rows_filtered, "rows_used": report.rows_used,
@@ -196,35 +252,9 @@ def load_layer(
     return LoadedLayer(frame, rejected, report)
 
 
-def _read(path: Path, definition: Kind, options: _Options) -> Source:
-    from sxrisk.layers import _dxf, _tables, _vectors
-
-    known = known_headers(definition)
-    match path.suffix.casefold():
-        case ".csv" | ".txt" | ".tsv":
-            return _tables.read_csv(path, encoding=options.encoding, known=known)
-        case ".xlsx":
-            return _tables.read_xlsx(path, sheet=options.layer, known=known)
-        case ".shp":
-            return _vectors.read_shapefile(path, encoding=options.encoding)
-        case ".gpkg":
-            return _vectors.read_geopackage(path, layer=options.layer)
-        case ".geojson" | ".json":
-            return _vectors.read_geojson(path, encoding=options.encoding)
-        case ".kml":
-            return _vectors.read_kml(path, layer=options.layer)
-        case ".dxf":
-            return _dxf.read_dxf(path)
-        case ".parquet" | ".geoparquet":
-            return _vectors.read_geoparquet(path)
-    remedies = {
-        ".xls": "Save it as .xlsx", ".dwg": "Save it as DXF in the CAD program", ".zip": "Unpack it first",
-        ".kmz": "Unpack it and give the doc.kml", ".dbf": "Give the .shp", ".shx": "Give the .shp",
-    }  # fmt: skip
-    raise FileFormatError(
-        f"the format {path.suffix or '(no suffix)'} is not read here", where=path, expected=f"one of {_SUFFIXES}",
-        remedy=remedies.get(path.suffix.casefold()),
-    )  # fmt: skip
+def _names(source: Source, matched: Matched) -> pd.Series | None:
+    header = matched.common.get("name")
+    return None if header is None else as_text(source.table[header])
 
 
 def _filter(source: Source, where: Mapping[str, object], path: Path) -> Source:
@@ -253,31 +283,6 @@ def _filter(source: Source, where: Mapping[str, object], path: Path) -> Source:
     )
 
 
-def _raw_geometry(
-    source: Source, matched: Matched, crs: CRS | China, path: Path, rejects: Rejects, report: LayerReport
-) -> NDArray[Any]:
-    if source.geometry is not None:
-        return source.geometry
-    if matched.wkt is not None:
-        text = as_text(source.table[matched.wkt])
-        geometry = np.asarray(shapely.from_wkt(text.to_numpy(dtype=object), on_invalid="ignore"), dtype=object)
-        bad = np.flatnonzero(shapely.is_missing(geometry) & (text != "").to_numpy())
-        rejects.add(bad, "geometry_not_understood", (f"{matched.wkt} = {text.iloc[at][:60]!r}" for at in bad))
-        return geometry
-    if matched.x is None or matched.y is None:
-        raise MissingFieldError(
-            "no columns of coordinates were found",
-            where=path,
-            expected="headers such as 经度 and 纬度, lon and lat, X and Y, or wkt",
-            remedy=f"Name them with x= and y=; the file has {', '.join(map(str, source.table.columns))}"[:400],
-        )
-    geometry, issues = points_from_columns(
-        source.table, matched.x, matched.y, "sure" if matched.axes_sure else "xy", crs, rejects
-    )
-    report.issues += issues
-    return geometry
-
-
 def _refuse(rejected: pd.DataFrame, report: LayerReport, path: Path, strict: bool) -> None:
     left = report.rows_read - report.rows_filtered - report.rows_rejected
     if left > 0 and not (strict and len(rejected)):
@@ -296,7 +301,7 @@ def _refuse(rejected: pd.DataFrame, report: LayerReport, path: Path, strict: boo
 
 
 def _frame(
-    source: Source, matched: Matched, definition: Kind, geometry: NDArray[Any], raw: NDArray[Any], crs: CRS | China,
+    source: Source, matched: Matched, definition: Kind, geometry: NDArray[Any], raw: NDArray[Any], crs: Placeable,
     zone: NDArray[np.int64], report: LayerReport, sigma_m: float | None, values: Mapping[str, object],
 ) -> gpd.GeoDataFrame:  # fmt: skip
     table, count = source.table, len(source.table)
@@ -305,15 +310,23 @@ def _frame(
         header = matched.common.get(role)
         return as_text(table[header]) if header is not None else pd.Series([""] * count, dtype="str")
 
-    ids, issues = unique_ids(text("id"), definition.name, source.rows)
+    written_ids = text("id")
+    ids, issues = unique_ids(written_ids, definition.name, source.rows, text("name"), geometry)
+    if definition.id_also:
+        # Rows of one unit share its number on purpose.
+        issues = [issue for issue in issues if issue.code != "duplicate_id"]
     report.issues += issues
     front: dict[str, Any] = {"id": ids, "name": text("name"), "kind": definition.name, "county": text("county")}
     front["position_sigma_m"] = _sigma(table, matched, sigma_m, count, report, source.rows)
+    if isinstance(crs, Datum):
+        front["position_sigma_m"] = np.hypot(front["position_sigma_m"], crs.sigma_m)
     front["crs_source"] = report.crs_source
     front["source_file"] = report.source_file
     front["source_row"] = source.rows
     attributes, issues = canonical_attributes(table, matched, definition, source.rows, values)
     report.issues += issues
+    if definition.id_also and definition.id_also not in matched.attributes:
+        attributes[definition.id_also] = written_ids.where(written_ids != "", ids)
     place_toes(attributes, crs, zone)
     report.columns = matched.as_dict()
     shape = pd.Series(raw)

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sxrisk.errors import SxriskError
+
 __all__ = ["REJECT_COLUMNS", "Issue", "LayerReport", "LoadedLayer", "Rejects"]
 
 REJECT_COLUMNS: Mapping[str, str] = {
@@ -69,7 +71,23 @@ class LayerReport:
     rows_rejected: int = 0
     columns: dict[str, str] = field(default_factory=dict)
     rejected_by_reason: dict[str, int] = field(default_factory=dict)
+    detected: dict[str, Any] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
+
+    def check_rows(self) -> None:
+        """Make sure that every row of the file is accounted for.
+
+        Raises
+        ------
+        SxriskError
+            If a row was lost or counted twice: a fault of sxrisk, not of the file.
+        """
+        known = self.rows_filtered + self.rows_used + self.rows_rejected
+        if known != self.rows_read:
+            raise SxriskError(
+                f"{self.source_file}: {self.rows_read} rows were read, but {self.rows_filtered} left out, "
+                f"{self.rows_used} used and {self.rows_rejected} rejected: this is a fault of sxrisk, please report it"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values, ready for JSON."""

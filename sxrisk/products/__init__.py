@@ -11,9 +11,12 @@ __all__ = [
     "draw_site",
     "quick_map",
     "web_map",
+    "write_changes",
+    "write_findings",
     "write_findings_geopackage",
     "write_pack",
     "write_report",
+    "write_violations_folder",
     "write_workbook",
 ]
 
@@ -26,6 +29,9 @@ _LAZY = {
     "draw_site": "figures",
     "quick_map": "quickmap",
     "web_map": "webmap",
+    "write_changes": "tables_files",
+    "write_findings": "findings_files",
+    "write_violations_folder": "tables_files",
     "write_findings_geopackage": "geopackage",
     "write_pack": "pack",
     "write_report": "report",

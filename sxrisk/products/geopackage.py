@@ -1,4 +1,4 @@
-"""The findings as a GeoPackage for QGIS and other GIS."""
+"""The findings as a GeoPackage that opens styled in QGIS."""
 
 from datetime import date
 from pathlib import Path
@@ -9,6 +9,7 @@ import pandas as pd
 
 from sxrisk.errors import OutputError
 from sxrisk.findings import check_findings
+from sxrisk.products.qgis_style import add_style
 from sxrisk.products.text import Language, finding_sentence, rule_title
 
 __all__ = ["write_findings_geopackage"]
@@ -23,7 +24,7 @@ def write_findings_geopackage(
     catalogue: Any = None,
     not_applied: pd.DataFrame | None = None,
 ) -> Path:
-    """Write ``findings`` (all columns, a sentence and the rule's title) and ``not_checked``.
+    """Write ``findings`` (all columns, a sentence and the rule's title), its style, and ``not_checked``.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ def write_findings_geopackage(
         if not_applied is not None:
             plain = not_applied.drop(columns=[name for name in not_applied.columns if name == "geometry"])
             pyogrio.write_dataframe(pd.DataFrame(plain), path, layer="not_checked", driver="GPKG", append=True)
+        add_style(path, "findings", as_of=as_of, language=language)
     except DataSourceError as error:
         raise OutputError("the findings cannot be written", where=path, remedy=str(error)) from error
     finally:

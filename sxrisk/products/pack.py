@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from sxrisk.errors import OutputError
+from sxrisk.products.findings_files import write_findings
 from sxrisk.products.fonts import subset_woff
 from sxrisk.products.geopackage import write_findings_geopackage
 from sxrisk.products.page import map_page, write_page
@@ -46,6 +47,10 @@ class PackInput:
         ``zh`` and ``en`` by layer id, where the kind's name is not enough.
     not_applied, rejects : DataFrame, optional
         Rules that could not be applied; rows that could not be read.
+    changes : DataFrame, optional
+        The comparison with the last run, see :func:`sxrisk.assess.compare_findings`.
+    quality : DataFrame, optional
+        What is odd in the data.
     catalogue : Catalogue, optional
         By default the one that sxrisk ships.
     heatmap, dem : DataArray, optional
@@ -72,6 +77,8 @@ class PackInput:
     layer_titles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     not_applied: pd.DataFrame | None = None
     rejects: pd.DataFrame | None = None
+    changes: pd.DataFrame | None = None
+    quality: pd.DataFrame | None = None
     catalogue: Any = None
     heatmap: xr.DataArray | None = None
     grid: gpd.GeoDataFrame | None = None
@@ -98,7 +105,8 @@ def write_pack(out: Path, pack: PackInput) -> list[Path]:
     """Write the review pack into a folder.
 
     ``index.html`` with ``assets/`` and ``data/``, ``sites/<id>/scene.html``, ``findings.gpkg``, ``findings.xlsx``,
-    ``report.docx``, ``region/heatmap.png`` and ``region/grid.png``. The same input gives the same bytes.
+    ``findings.geojson``, ``report.docx``, ``region/heatmap.png`` and ``region/grid.png``. The same input gives the same
+    bytes.
 
     Parameters
     ----------
@@ -141,7 +149,8 @@ def write_pack(out: Path, pack: PackInput) -> list[Path]:
             layer_titles=pack.layer_titles,
             sites=[site_card(site, folder, pack.site_names.get(folder)) for folder, site in sites.items()],
             documents=_links(out, figures),
-            tables={"not_checked": pack.not_applied, "rejects": pack.rejects},
+            tables={"not_checked": pack.not_applied, "quality": pack.quality, "rejects": pack.rejects},
+            changes=pack.changes,
             sources=pack.sources,
         )
         scenes = {
@@ -203,10 +212,20 @@ def _documents(out: Path, pack: PackInput, catalogue: Any, figures: list[Path], 
         "not_applied": pack.not_applied,
     }
     written = [write_findings_geopackage(out / "findings.gpkg", pack.findings, **common)]
+    plain = {name: common[name] for name in ("as_of", "language", "catalogue")}
+    written.append(write_findings(out / "findings.geojson", pack.findings, **plain))
     marks: dict[str, Any] = {"title": pack.title, "synthetic": pack.synthetic}
     written.append(
         write_workbook(
-            out / "findings.xlsx", pack.findings, rejects=pack.rejects, counties=pack.counties, **common, **marks
+            out / "findings.xlsx",
+            pack.findings,
+            rejects=pack.rejects,
+            counties=pack.counties,
+            changes=pack.changes,
+            quality=pack.quality,
+            layer_titles=pack.layer_titles,
+            **common,
+            **marks,
         )
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -215,7 +234,15 @@ def _documents(out: Path, pack: PackInput, catalogue: Any, figures: list[Path], 
             for number, site in enumerate(sites.values())
         ]
         report = write_report(
-            out / "report.docx", pack.findings, figures=figures, sites=pictures, sources=pack.sources, **common, **marks
+            out / "report.docx",
+            pack.findings,
+            figures=figures,
+            sites=pictures,
+            quality=pack.quality,
+            layer_titles=pack.layer_titles,
+            sources=pack.sources,
+            **common,
+            **marks,
         )
     return [*written, report]
 
@@ -225,6 +252,7 @@ def _links(out: Path, figures: Sequence[Path]) -> list[dict[str, str]]:
         {"key": "file_report", "href": "report.docx"},
         {"key": "file_workbook", "href": "findings.xlsx"},
         {"key": "file_geopackage", "href": "findings.gpkg"},
+        {"key": "file_geojson", "href": "findings.geojson"},
     ]
     # A run keeps its layers beside the pack; a pack made by itself has none.
     if (out / "layers.gpkg").is_file():

@@ -23,6 +23,8 @@ from sxrisk.products.page_data import (
     findings_payload,
     grid_geojson,
     layer_payload,
+    not_checked_payload,
+    quality_payload,
     reasons_payload,
     rules_payload,
     strings_in,
@@ -37,7 +39,7 @@ _VENDOR_SCRIPTS = ("maplibre-gl.js", "pmtiles.js")
 _PAGE_TEXTS = (
     "ui", "colour", "colour_short", "status", "status_note", "effect", "evidence", "hazard_grade", "column",
     "kind", "group", "analysis", "metric", "phrase", "limit", "unit", "figure", "report", "attribute",
-    "reject_reason", "value", "body",
+    "reject_reason", "value", "body", "detail", "result", "change", "treatment", "severity", "sheet",
 )  # fmt: skip
 _FONT_FACE = '@font-face {{ font-family: "{family}"; src: url("{url}") format("woff"); font-display: block; }}\n'
 
@@ -80,6 +82,7 @@ def map_page(
     sites: Sequence[Mapping[str, Any]] = (),
     documents: Sequence[Mapping[str, str]] = (),
     tables: Mapping[str, pd.DataFrame | None] | None = None,
+    changes: pd.DataFrame | None = None,
     sources: Sequence[str] = (),
 ) -> MapPage:
     """Everything a map page shows.
@@ -109,7 +112,9 @@ def map_page(
     sites, documents : sequence of mapping
         See :func:`sxrisk.products.scene.site_card` and :func:`sxrisk.products.pack.write_pack`.
     tables : mapping, optional
-        ``not_checked`` and ``rejects``.
+        ``not_checked``, ``rejects`` and ``quality``.
+    changes : DataFrame, optional
+        The comparison with the last run.
     sources : sequence of str
         Lines on where the data come from.
     """
@@ -138,6 +143,7 @@ def map_page(
         "sites": list(sites),
         "documents": list(documents),
         "sources": list(sources),
+        "changes": None if changes is None else changes["change"].astype(str).value_counts().to_dict(),
         # Two washes of colour over each other hide both: the grid waits until it is asked for.
         "hidden": ["a-grid"] if heatmap is not None else [],
     }
@@ -157,10 +163,22 @@ def map_page(
             for name, image in images.items()
         },
         "grid": None if grid_lonlat is None else grid_geojson(grid_lonlat),
-        **{name: table_payload(table) for name, table in (tables or {}).items()},
+        **_lists(tables or {}, layer_titles or {}),
         "layers": payloads,
     }
     return MapPage(language, title[language], data, subset_woff(strings_in(data)))
+
+
+def _lists(
+    tables: Mapping[str, pd.DataFrame | None], titles: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, Any]]:
+    lists = {}
+    for name, table in tables.items():
+        if name == "not_checked":
+            lists[name] = not_checked_payload(table)
+        else:
+            lists[name] = quality_payload(table, titles) if name == "quality" else table_payload(table)
+    return lists
 
 
 def write_page(page: MapPage, out: Path) -> list[Path]:

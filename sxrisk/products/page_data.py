@@ -15,7 +15,8 @@ from sxrisk.crs import to_geographic
 from sxrisk.errors import CRSError
 from sxrisk.findings import Colour, check_findings
 from sxrisk.products.kinds import kind_style
-from sxrisk.products.text import cited, original_pairs, reason_words, rule_title
+from sxrisk.products.quality_words import gaps_by_reason, quality_words
+from sxrisk.products.text import cited, original_pairs, page_number, reason_words, rule_title
 
 __all__ = [
     "TILE_FEATURES",
@@ -25,6 +26,8 @@ __all__ = [
     "findings_payload",
     "grid_geojson",
     "layer_payload",
+    "not_checked_payload",
+    "quality_payload",
     "reasons_payload",
     "representative_points",
     "rules_payload",
@@ -57,9 +60,12 @@ _TEXT_COLUMNS = (
     "standard",
     "clause",
     "reasons",
+    "result",
+    "change",
+    "treatment",
 )
 _FREE_COLUMNS = ("finding_id", "subject_id", "subject_name", "object_id", "object_name")
-_NUMBER_COLUMNS = {"measured": 3, "required": 3, "deficit": 3, "uncertainty": 3, "probability": 4}
+_NUMBER_COLUMNS = ("measured", "required", "deficit", "uncertainty")
 
 
 def findings_payload(findings: gpd.GeoDataFrame) -> dict[str, Any]:
@@ -89,8 +95,11 @@ def findings_payload(findings: gpd.GeoDataFrame) -> dict[str, Any]:
         "n": len(frame),
         "words": words,
         "codes": codes,
-        "free": {column: [_short(text) for text in frame[column].astype(str)] for column in _FREE_COLUMNS},
-        "numbers": {column: frame[column].round(places).tolist() for column, places in _NUMBER_COLUMNS.items()},
+        # Further figures are JSON: cut short they could not be read.
+        "free": {column: [_short(text) for text in frame[column].astype(str)] for column in _FREE_COLUMNS}
+        | {"details": frame["details"].astype(str).tolist()},
+        "numbers": {column: _numbers(frame[column], frame["unit"]) for column in _NUMBER_COLUMNS}
+        | {"probability": frame["probability"].round(4).tolist()},
         "x": np.round(points[:, 0], 6).tolist(),
         "y": np.round(points[:, 1], 6).tolist(),
         "shapes": {
@@ -98,6 +107,10 @@ def findings_payload(findings: gpd.GeoDataFrame) -> dict[str, Any]:
             "geometry": [shapely.geometry.mapping(shape) for shape in shapes[where]],
         },
     }
+
+
+def _numbers(values: pd.Series, unit: pd.Series) -> list[float]:
+    return [page_number(value, word) for value, word in zip(values, unit, strict=True)]
 
 
 def layer_payload(layer_id: str, frame: gpd.GeoDataFrame, *, tiles: bool = True) -> dict[str, Any]:
@@ -181,6 +194,32 @@ def reasons_payload(catalogue: Any, codes: Iterable[str]) -> dict[str, dict[str,
         code: {"zh": reason_words(catalogue, code, "zh"), "en": reason_words(catalogue, code, "en")}
         for code in sorted(codes)
     }
+
+
+def not_checked_payload(not_applied: pd.DataFrame | None) -> dict[str, Any]:
+    """What was not checked for the page, one row a reason; kinds and criteria as lists of their codes."""
+    if not_applied is None:
+        return table_payload(None)
+    gaps = gaps_by_reason(not_applied)
+    rows = [
+        [reason, list(kinds), list(rules), count] for _, reason, kinds, rules, count in gaps.itertuples(index=False)
+    ]
+    return {"columns": ["reason", "kinds", "rules", "count"], "rows": rows, "total": len(rows)}
+
+
+def quality_payload(quality: pd.DataFrame | None, titles: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """What is odd in the data, with its sentences in both languages.
+
+    The gaps that keep criteria silent are the other list's.
+    """
+    if quality is None:
+        return table_payload(None)
+    own = quality[quality["layer"].astype(str) != ""]
+    told = {"zh": quality_words(own, "zh", titles), "en": quality_words(own, "en", titles)}
+    table = told["zh"].drop(columns="sentence")
+    for place, (language, words) in enumerate(told.items(), start=1):
+        table.insert(place, f"sentence_{language}", words["sentence"])
+    return table_payload(table)
 
 
 def table_payload(table: pd.DataFrame | None) -> dict[str, Any]:

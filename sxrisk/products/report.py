@@ -1,7 +1,7 @@
 """The report for the meeting: a Word document with figures, tables, clauses and a place to sign."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ import geopandas as gpd
 import pandas as pd
 
 from sxrisk.errors import OutputError
-from sxrisk.findings import Colour, check_findings
+from sxrisk.findings import Colour, Status, check_findings
 from sxrisk.products.archive import settle_archive
 from sxrisk.products.kinds import COLOURS, ink_on
+from sxrisk.products.quality_words import gaps_by_reason, quality_words
 from sxrisk.products.site_rows import measurement_rows, object_words
 from sxrisk.products.text import (
     Language,
@@ -21,6 +22,7 @@ from sxrisk.products.text import (
     format_value,
     label,
     reason_words,
+    result_words,
     rule_title,
     text_catalogue,
 )
@@ -28,9 +30,10 @@ from sxrisk.products.text import (
 __all__ = ["write_report"]
 
 _TOP = 40
-_UNCHECKED = 60
+_RULES_SHOWN = 12
+_QUALITY = 40
 _MEASUREMENTS = 24
-_CELL_LIMIT = 240
+_CELL_LIMIT, _LONGEST_LIST = 240, 900
 _CJK_FONT = "Microsoft YaHei"
 _LATIN_FONT = "Calibri"
 
@@ -47,6 +50,8 @@ def write_report(
     not_applied: pd.DataFrame | None = None,
     figures: Sequence[Path] = (),
     sites: Sequence[tuple[Any, Path | None]] = (),
+    quality: pd.DataFrame | None = None,
+    layer_titles: Mapping[str, Mapping[str, str]] | None = None,
     sources: Sequence[str] = (),
 ) -> Path:
     """Write the meeting's report.
@@ -69,6 +74,10 @@ def write_report(
         Pictures of the region.
     sites : sequence of (SiteResult, Path or None)
         Scanned sites, each with its picture.
+    quality : DataFrame, optional
+        What is odd in the data.
+    layer_titles : mapping, optional
+        ``zh`` and ``en`` by layer id.
     sources : sequence of str
         Lines on where the data come from.
 
@@ -97,6 +106,7 @@ def write_report(
     _colour_table(document, frame, language)
     _rule_table(document, frame, catalogue, language)
     _county_table(document, frame, language)
+    _classes(document, frame, catalogue, language)
     document.add_heading(say("top"), 1)
     _top_findings(document, frame, catalogue, language)
     if figures:
@@ -110,6 +120,7 @@ def write_report(
         document.add_paragraph(say("nothing"))
     document.add_heading(say("not_checked"), 1)
     _unchecked(document, not_applied, catalogue, language)
+    _quality(document, quality, layer_titles, language)
     document.add_heading(say("method"), 1)
     _method(document, sources, language)
     _signatures(document, language)
@@ -216,22 +227,70 @@ def _site_page(document: Any, site: Any, picture: Path | None, language: Languag
         _row(table, [metric, *values, row["epoch"][:10]])
 
 
+def _classes(document: Any, frame: gpd.GeoDataFrame, catalogue: Any, language: Language) -> None:
+    """How many of which class or grade, by criterion."""
+    graded = frame[(frame["result"] != "") & (frame["status"] == Status.CLASSIFIED.value)]
+    if graded.empty:
+        return
+    rules = getattr(catalogue, "rules", {})
+    document.add_heading(label("report", "classified", language), 2)
+    document.add_paragraph(label("report", "classified_note", language))
+    heads = [label("column", name, language) for name in ("rule", "result", "count", "subject_name")]
+    table = _table(document, heads, ratios=(6, 3, 1.3, 6))
+    joint = "、" if language == "zh" else ", "
+    for (rule_id, metric, result), part in graded.groupby(["rule_id", "metric", "result"], sort=True):
+        names = dict.fromkeys(part["subject_name"].where(part["subject_name"] != "", part["subject_id"]))
+        words = [
+            rule_title(rules.get(rule_id), str(rule_id), language),
+            result_words(str(metric), str(result), language),
+        ]
+        _row(table, [*words, str(len(part)), joint.join(map(str, names))])
+
+
 def _unchecked(document: Any, not_applied: pd.DataFrame | None, catalogue: Any, language: Language) -> None:
+    """What is missing, group by group, and which criteria that silences."""
     if not_applied is None or not_applied.empty:
         document.add_paragraph(label("report", "nothing", language))
         return
     rules = getattr(catalogue, "rules", {})
     document.add_paragraph(label("report", "not_checked_note", language))
-    heads = [label("column", name, language) for name in ("rule", "subject_kind", "reason", "count")]
-    table = _table(document, heads, ratios=(5, 2, 6, 1))
-    keys = ["rule_id", "subject_kind", "reason"]
-    grouped = not_applied[[*keys, "count"]].groupby(keys, sort=True).sum().reset_index()
-    for row in grouped.head(_UNCHECKED).to_dict("records"):
-        rule = rule_title(rules.get(row["rule_id"]), str(row["rule_id"]), language)
-        kind = label("kind", str(row["subject_kind"]), language) if row["subject_kind"] else ""
-        _row(table, [rule, kind, reason_words(catalogue, str(row["reason"]), language), str(row["count"])])
-    if len(grouped) > _UNCHECKED:
-        document.add_paragraph(label("ui", "rows_left_out", language, shown=_UNCHECKED, total=len(grouped)))
+    joint = "；" if language == "zh" else "; "
+    for group, gaps in gaps_by_reason(not_applied).groupby("group", sort=False):
+        document.add_heading(label("report", f"gap_{group}", language), 2)
+        heads = [
+            label("report", "what", language),
+            label("column", "kinds", language),
+            label("column", "count", language),
+        ]
+        table = _table(document, [*heads, label("column", "rules", language)], ratios=(4, 3, 1.4, 8))
+        for _, reason, kinds, silent, count in gaps.itertuples(index=False):
+            titles = [rule_title(rules.get(rule), rule, language) for rule in silent[:_RULES_SHOWN]]
+            if len(silent) > _RULES_SHOWN:
+                titles.append(label("report", "more_rules", language, n=len(silent)))
+            named = "、".join(label("kind", kind, language) for kind in kinds)
+            words = [reason_words(catalogue, reason, language), named, str(count)]
+            _row(table, [*words, joint.join(titles)], limit=_LONGEST_LIST)
+
+
+def _quality(
+    document: Any, quality: pd.DataFrame | None, titles: Mapping[str, Mapping[str, str]] | None, language: Language
+) -> None:
+    """Errors and warnings about the data; notes are counted only, gaps stand in the list before."""
+    if quality is None:
+        return
+    own = quality[quality["layer"].astype(str) != ""]
+    counts = {name: int((own["severity"] == name).sum()) for name in ("error", "warning", "info")}
+    told = quality_words(own[own["severity"].isin(["error", "warning"])], language, titles)
+    document.add_heading(label("report", "quality", language), 2)
+    document.add_paragraph(label("report", "quality_note", language, **counts))
+    if told.empty:
+        return
+    heads = [label("column", name, language) for name in ("severity", "sentence")]
+    table = _table(document, heads, ratios=(1, 9))
+    for row in told.head(_QUALITY).to_dict("records"):
+        _row(table, [label("severity", str(row["severity"]), language), str(row["sentence"])])
+    if len(told) > _QUALITY:
+        document.add_paragraph(label("ui", "rows_left_out", language, shown=_QUALITY, total=len(told)))
 
 
 def _method(document: Any, sources: Sequence[str], language: Language) -> None:
@@ -286,14 +345,14 @@ def _table(document: Any, heads: Sequence[str], *, ratios: Sequence[float]) -> A
     return table
 
 
-def _row(table: Any, words: Sequence[str]) -> Any:
+def _row(table: Any, words: Sequence[str], *, limit: int = _CELL_LIMIT) -> Any:
     row = table.add_row()
     _keep_together(row)
     cells = row.cells
     for cell, head, word in zip(cells, table.rows[0].cells, words, strict=True):
         cell.width = head.width
         _space(cell)
-        cell.paragraphs[0].add_run(_clean(word, _CELL_LIMIT))
+        cell.paragraphs[0].add_run(_clean(word, limit))
     return cells
 
 

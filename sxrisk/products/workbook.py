@@ -1,7 +1,8 @@
 """The findings as a workbook that can be filtered, printed and signed."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,34 +14,50 @@ import pandas as pd
 from sxrisk.errors import OutputError
 from sxrisk.findings import Colour, check_findings
 from sxrisk.products.archive import settle_archive
+from sxrisk.products.atomic import replaced_whole
 from sxrisk.products.kinds import COLOURS, ink_on
+from sxrisk.products.quality_words import quality_words
 from sxrisk.products.text import (
     Language,
+    detail_pairs,
     finding_sentence,
     label,
     original_pairs,
+    page_number,
     reason_words,
+    result_words,
     rule_title,
     text_catalogue,
 )
 
-__all__ = ["plain_cell", "table_word", "write_workbook"]
+__all__ = ["close_sheets", "plain_cell", "table_sheet", "table_word", "write_workbook"]
 
-_CODED = ("colour", "status", "effect", "hazard_grade", "subject_kind", "object_kind", "metric")
+_CODED = (
+    "colour", "status", "effect", "hazard_grade", "subject_kind", "object_kind", "metric", "change", "treatment",
+)  # fmt: skip
 _COLUMNS = (
-    ("finding_id", 16), ("colour", 8), ("status", 12), ("rule", 30), ("sentence", 56), ("subject_kind", 12),
+    ("finding_id", 16), ("colour", 8), ("status", 12), ("rule", 30), ("sentence", 56), ("change", 8),
+    ("treatment", 12), ("result", 12), ("subject_kind", 12),
     ("subject_id", 14), ("subject_name", 24), ("object_kind", 12), ("object_id", 14), ("object_name", 24),
     ("metric", 14),
     ("measured", 11), ("required", 11), ("deficit", 11), ("uncertainty", 13), ("unit", 7), ("probability", 10),
     ("hazard_grade", 14), ("standard", 22), ("clause", 16), ("evidence", 9), ("effect", 10), ("county", 12),
-    ("reasons", 24), ("longitude", 12), ("latitude", 12), ("rule_id", 10), ("confirmed", 14),
+    ("reasons", 24), ("details", 40), ("longitude", 12), ("latitude", 12), ("rule_id", 10), ("confirmed", 14),
 )  # fmt: skip
 # Fills that ask for white letters.
 _DARK = frozenset(colour[1:].upper() for colour in COLOURS.values() if ink_on(colour) == "#ffffff")
 _NUMBERS = ("measured", "required", "deficit", "uncertainty", "probability")
-_WIDTHS = {"rule_id": 40, "reason": 40, "detail": 44, "original": 100, "source_row": 8, "count": 8}
+_WIDTHS = {"rule_id": 40, "reason": 40, "detail": 44, "original": 100, "sentence": 80, "source_row": 8, "count": 8}
 _MAX_CELL = 32_000
-_SHEET_ROWS = 1_048_000
+# A sheet ends at row 1 048 576.
+_SHEET_ROWS = 1_048_575
+_LONGEST_TITLE, _FORBIDDEN_IN_TITLE = 31, str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
+_GROUPS = {"subject_kind": "kind", "object_kind": "kind"}
+# Columns of the comparison that hold a code, by the group of its words.
+_CHANGE_WORDS = {
+    "change": "change", "matched_by": "matched_by", "status_before": "status", "status_now": "status", "unit": "unit",
+    "colour_before": "colour_short", "colour_now": "colour_short",
+}  # fmt: skip
 
 
 def plain_cell(value: Any) -> Any:
@@ -84,8 +101,14 @@ def write_workbook(
     not_applied: pd.DataFrame | None = None,
     rejects: pd.DataFrame | None = None,
     counties: pd.DataFrame | None = None,
+    changes: pd.DataFrame | None = None,
+    quality: pd.DataFrame | None = None,
+    layer_titles: Mapping[str, Mapping[str, str]] | None = None,
+    sheet_rows: int = _SHEET_ROWS,
 ) -> Path:
-    """Write the findings workbook: findings, counts by rule, what was not checked, rejected rows, legend.
+    """Write the findings workbook: findings, counts by rule, changes, what was not checked, data quality, legend.
+
+    Findings that overflow a sheet stand in one sheet per county.
 
     Parameters
     ----------
@@ -100,8 +123,13 @@ def write_workbook(
     synthetic : bool
         Whether to say that the data are synthetic.
     catalogue : Catalogue, optional
-    not_applied, rejects, counties : DataFrame, optional
-        A sheet each.
+    not_applied, rejects, counties, changes, quality : DataFrame, optional
+        A sheet each: rules that could not be applied, rows that could not be read, counts by county, the comparison
+        with the last run, and what is odd in the data.
+    layer_titles : mapping, optional
+        ``zh`` and ``en`` by layer id, for the sheet on the data.
+    sheet_rows : int
+        Most rows of findings in one sheet.
 
     Raises
     ------
@@ -111,37 +139,73 @@ def write_workbook(
     from openpyxl import Workbook
 
     frame = check_findings(findings)
-    rules = getattr(catalogue, "rules", {})
     book = Workbook(write_only=True)
     book.properties.creator = "sxrisk"
     book.properties.title = _printable(title)
-    _findings_sheet(book, frame, catalogue, language)
-    _rule_sheet(book, frame, rules, language)
-    if counties is not None:
-        _table_sheet(book, "by_county", counties, catalogue, language)
-    _table_sheet(book, "not_checked", not_applied, catalogue, language)
-    _table_sheet(book, "rejects", rejects, catalogue, language)
-    _legend_sheet(book, language, title, as_of, synthetic)
     try:
-        book.save(path)
-        settle_archive(path, as_of)
+        for name, part in _sheets_of(frame, sheet_rows, language):
+            _findings_sheet(book, name, part, catalogue, language)
+        _rule_sheet(book, frame, getattr(catalogue, "rules", {}), language)
+        told = None if quality is None else quality_words(quality, language, layer_titles)
+        optional = {"by_county": counties, "changes": changes, "quality": told}
+        for name, table in optional.items():
+            if table is not None:
+                table_sheet(book, name, table, catalogue, language)
+        table_sheet(book, "not_checked", not_applied, catalogue, language)
+        table_sheet(book, "rejects", rejects, catalogue, language)
+        _legend_sheet(book, language, title, as_of, synthetic)
+        with replaced_whole(path) as part_path:
+            book.save(part_path)
+            settle_archive(part_path, as_of)
     except OSError as error:
         raise OutputError(
             "the workbook cannot be written", where=path, remedy="Close it where it is open, or free some space"
         ) from error
+    finally:
+        close_sheets(book)
     return path
 
 
-def _findings_sheet(book: Any, frame: gpd.GeoDataFrame, catalogue: Any, language: Language) -> None:
+def close_sheets(book: Any) -> None:
+    """End sheets that an error left half written, which their library else complains of at some later moment."""
+    for sheet in book.worksheets:
+        if not sheet.closed:
+            with suppress(OSError):
+                sheet.close()
+
+
+def _sheets_of(frame: gpd.GeoDataFrame, limit: int, language: Language) -> Iterator[tuple[str, gpd.GeoDataFrame]]:
+    """Titles and rows of the sheets of findings: one where all fit, else one or more per county."""
+    title = label("sheet", "findings", language)
+    if len(frame) <= limit:
+        yield title, frame
+        return
+    taken: set[str] = set()
+    for county, rows in frame.groupby("county", sort=True):
+        words = str(county).translate(_FORBIDDEN_IN_TITLE).strip() or label("ui", "county_unknown", language)
+        for start in range(0, len(rows), limit):
+            name, number = _sheet_title(title, words, 1), 1
+            while name.casefold() in taken:
+                number += 1
+                name = _sheet_title(title, words, number)
+            taken.add(name.casefold())
+            yield name, rows.iloc[start : start + limit]
+
+
+def _sheet_title(title: str, county: str, number: int) -> str:
+    end = f" ({number})" if number > 1 else ""
+    return f"{title} {_printable(county)}"[: _LONGEST_TITLE - len(end)] + end
+
+
+def _findings_sheet(book: Any, title: str, frame: gpd.GeoDataFrame, catalogue: Any, language: Language) -> None:
     from openpyxl.styles import Alignment, PatternFill
     from openpyxl.utils import get_column_letter
 
-    sheet = book.create_sheet(label("sheet", "findings", language))
+    sheet = book.create_sheet(title)
     for number, (_, width) in enumerate(_COLUMNS, start=1):
         sheet.column_dimensions[get_column_letter(number)].width = width
     sheet.freeze_panes = "E2"
-    rows = min(len(frame), _SHEET_ROWS)
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(_COLUMNS))}{rows + 1}"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(_COLUMNS))}{len(frame) + 1}"
     sheet.page_setup.orientation, sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = "landscape", 1, 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
     sheet.print_title_rows = "1:1"
@@ -160,7 +224,9 @@ def _findings_sheet(book: Any, frame: gpd.GeoDataFrame, catalogue: Any, language
 def _finding_row(row: Mapping[str, Any], catalogue: Any, language: Language) -> dict[str, Any]:
     rule = getattr(catalogue, "rules", {}).get(row["rule_id"])
     standard = getattr(rule, f"standard_{language}", "") or ""
-    values = {name: label(_group_of(name), row[name], language) if row[name] else "" for name in _CODED}
+    values: dict[str, Any] = {
+        name: label(_GROUPS.get(name, name), row[name], language) if row[name] else "" for name in _CODED
+    }
     for name in (
         "finding_id",
         "subject_id",
@@ -172,19 +238,18 @@ def _finding_row(row: Mapping[str, Any], catalogue: Any, language: Language) -> 
         "rule_id",
     ):
         values[name] = row[name]
-    values |= {name: row[name] if not math.isfinite(row[name]) else round(row[name], 4) for name in _NUMBERS}
+    values |= {name: page_number(row[name], row["unit"]) for name in _NUMBERS if name != "probability"}
+    values["probability"] = round(row["probability"], 4)
+    values["result"] = result_words(row["metric"], row["result"], language)
     values["rule"] = rule_title(rule, row["rule_id"], language)
     values["sentence"] = finding_sentence(row, language)
     values["standard"] = f"{standard} {row['standard']}".strip()
     values["clause"] = getattr(rule, f"clause_{language}", "") or row["clause"]
     values["unit"] = label("unit", row["unit"], language)
     values["reasons"] = "; ".join(reason_words(catalogue, code, language) for code in row["reasons"].split())
+    values["details"] = "; ".join(f"{name}: {text}" for name, text in detail_pairs(row["details"], language))
     values["confirmed"] = ""
     return values
-
-
-def _group_of(column: str) -> str:
-    return {"subject_kind": "kind", "object_kind": "kind"}.get(column, column)
 
 
 def _rule_sheet(book: Any, frame: gpd.GeoDataFrame, rules: Mapping[str, Any], language: Language) -> None:
@@ -206,7 +271,8 @@ def _rule_sheet(book: Any, frame: gpd.GeoDataFrame, rules: Mapping[str, Any], la
         sheet.append([_cell(sheet, value) for value in (*words, *counts.tolist(), int(counts.sum()))])
 
 
-def _table_sheet(book: Any, name: str, table: pd.DataFrame | None, catalogue: Any, language: Language) -> None:
+def table_sheet(book: Any, name: str, table: pd.DataFrame | None, catalogue: Any, language: Language) -> None:
+    """Add a plain table as a sheet, its codes in words."""
     from openpyxl.utils import get_column_letter
 
     sheet = book.create_sheet(label("sheet", name, language))
@@ -235,8 +301,12 @@ def table_word(table: str, column: str, value: Any, catalogue: Any, language: La
     """A cell of the tables ``not_checked`` and ``rejects`` in words: kinds, reasons and rules by name."""
     if column.endswith("kind") and value:
         return label("kind", str(value), language)
+    if table == "changes":
+        return _change_word(column, value, catalogue, language)
     if column == "colour" and value:
         return label("colour_short", str(value), language)
+    if column == "severity":
+        return label("severity", str(value), language)
     if column == "rule_id":
         return rule_title(getattr(catalogue, "rules", {}).get(value), str(value), language)
     if column == "reason":
@@ -246,6 +316,16 @@ def table_word(table: str, column: str, value: Any, catalogue: Any, language: La
     if column == "original":
         return "; ".join(f"{key}: {text}" if key else text for key, text in original_pairs(str(value)))
     return value
+
+
+def _change_word(column: str, value: Any, catalogue: Any, language: Language) -> Any:
+    if column == "why":
+        return ", ".join(label("change_why", code, language) for code in str(value).split())
+    if column == "rule_id":
+        return rule_title(getattr(catalogue, "rules", {}).get(value), str(value), language)
+    if column in _CHANGE_WORDS and value:
+        return label(_CHANGE_WORDS[column], str(value), language)
+    return float(f"{value:.7g}") if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _legend_sheet(book: Any, language: Language, title: str, as_of: date, synthetic: bool) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sxrisk.crs import geodesic_distance_m, local_metric
 from sxrisk.errors import GeometryError, MissingFieldError, ParameterError
 from sxrisk.findings import measurement, measurements_frame
-from sxrisk.reach.flow import FlowField, FlowPath
+from sxrisk.reach.flow import FlowField, FlowPath, path_sigma_m
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -204,7 +204,7 @@ def _along(
     cell = max(field.cell_size_m(toe.lat))
     if cell > max_cell_m * _CELL_TOLERANCE:
         return [measurement("tailings_pond", pond_id, "flow_path_length", np.nan, "m", method="cell_too_coarse")]
-    sigma = float(np.hypot(toe.sigma_m, cell / 2.0))
+    sigma = float(np.hypot(toe.sigma_m, path_sigma_m(cell, length_m)))
     to_metric = local_metric(toe.lon, toe.lat)
     reach = _lengths(length_m, sigma, objects.sigma)
     # No path to an object is shorter than the straight line, but for the corridor: farther ones need no longer path.
@@ -230,7 +230,7 @@ def _along(
                     "flow_path_distance",
                     arrival,
                     "m",
-                    sigma=sigma,
+                    sigma=float(np.hypot(toe.sigma_m, path_sigma_m(path.cell_m, arrival))),
                     method=method,
                     geometry=path.part(arrival),
                     object_kind=objects.kind[k],

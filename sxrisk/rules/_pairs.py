@@ -1,27 +1,33 @@
 """Which geometries lie within a distance of which, and how far apart they are on the ellipsoid.
 
-Check, find, measure: an index in a conformal plane finds candidate pairs of short pieces; the pair's own transverse
-Mercator finds the nearest points; the geodesic between them is the distance. No buffer takes part.
+A compiled uniform grid over points and short runs of edges finds the candidates; the geodesic between the nearest
+points of a pair is its distance. No buffer and no projection takes part.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-import shapely
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sxrisk.crs import GEOD
-from sxrisk.rules._plane import EARTH_RADIUS_M, from_local_tm, mercator, mercator_scale, to_local_tm
+from sxrisk.rules._line_wkb import line_geometries, lines_as_wkb
+from sxrisk.rules._pieces import Pieces
 
 __all__ = ["NearPairs", "Pieces", "pairs_within"]
 
-# 0.00135 degrees are at most 150 m: the chord of so much of a parallel leaves it by less than 0.4 mm at 41 north.
-_MAX_EDGE_DEG = 0.00135
-_EDGES_PER_PIECE = 16
-Index = NDArray[np.intp]
+Index = NDArray[np.integer[Any]]
 Array = NDArray[np.float64]
 Geometries = NDArray[np.object_]
+
+_EARTH_RADIUS_M = 6371008.8
+_BLOCKS_PER_THREAD = 4
+# A block smaller than this is not worth a thread.
+_LEAST_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -34,78 +40,39 @@ class NearPairs:
         Positions in the two inputs.
     distance_m : ndarray of shape (n,)
         Geodesic distance, 0 where the two meet.
-    lon, lat : ndarray of shape (n, 2)
-        Nearest points on the left and on the right geometry, degrees.
+    between : ndarray of shape (n, 4), or tuple
+        See `ends`; for points longitudes and latitudes of all left ones, then those of all right ones.
     """
 
     left: Index
     right: Index
     distance_m: Array
-    lon: Array
-    lat: Array
+    between: Array | tuple[Array, Array, Array, Array]
+
+    @cached_property
+    def ends(self) -> Array:
+        """Longitude and latitude of the nearest point on the left, then on the right geometry, degrees: (n, 4)."""
+        if not isinstance(self.between, tuple):
+            return self.between
+        lon, lat, lon2, lat2 = self.between
+        return np.column_stack([lon[self.left], lat[self.left], lon2[self.right], lat2[self.right]])
 
     def lines(self) -> Geometries:
         """Shortest lines as LineStrings; a Point where the two meet."""
-        found: Geometries = np.empty(len(self.left), dtype=object)
-        apart = self.distance_m > 0
-        ends = np.stack([self.lon, self.lat], axis=-1)
-        found[apart] = shapely.linestrings(ends[apart])
-        found[~apart] = shapely.points(ends[~apart, 0])
-        return found
+        return line_geometries(self.ends, self.distance_m > 0)
 
-    def take(self, keep: NDArray[np.bool_]) -> "NearPairs":
-        """The pairs where `keep` is true."""
-        return NearPairs(self.left[keep], self.right[keep], self.distance_m[keep], self.lon[keep], self.lat[keep])
+    def lines_as_wkb(self, positions: Index) -> pa.LargeBinaryArray:
+        """What :meth:`lines` gives for the pairs at some positions, as WKB."""
+        apart = self.distance_m[positions] > 0
+        if isinstance(self.between, tuple):
+            return lines_as_wkb(*self.between, self.left[positions], self.right[positions], apart)
+        lon, lat, lon2, lat2 = self.between.T
+        return lines_as_wkb(lon, lat, lon2, lat2, positions, positions, apart)
 
-
-class Pieces:
-    """Geometries cut into points and short line pieces, ready for :func:`pairs_within`.
-
-    Parameters
-    ----------
-    geometries : ndarray of shape (n,)
-        Shapely geometries of any type in longitude and latitude (degrees); None and empty ones have no piece.
-        An edge is straight in longitude and latitude.
-    """
-
-    def __init__(self, geometries: Geometries) -> None:
-        self.geometries: Geometries = np.asarray(geometries, dtype=object)
-        simple, owner = _explode(self.geometries)
-        kind = shapely.get_type_id(simple)
-        is_point, is_area = kind == 0, kind == 3
-        # Containment is settled on the whole geometries, so an area is its rings here.
-        rings, of_area = shapely.get_rings(simple[is_area], return_index=True)
-        lines = np.concatenate([simple[(kind == 1) | (kind == 2)], rings])
-        line_owner = np.concatenate([owner[(kind == 1) | (kind == 2)], owner[is_area][of_area]])
-        chunks, of_line = _chunks(shapely.segmentize(lines, _MAX_EDGE_DEG))
-        self.lonlat: Geometries = np.concatenate([simple[is_point], chunks])
-        self.owner: Index = np.concatenate([owner[is_point], line_owner[of_line]]).astype(np.intp)
-
-    def take(self, positions: Index) -> "Pieces":
-        """Pieces of some of the geometries, which are numbered anew in the order of `positions` (ascending)."""
-        new = np.full(len(self.geometries), -1, dtype=np.intp)
-        new[positions] = np.arange(len(positions))
-        kept = new[self.owner] >= 0
-        part = Pieces.__new__(Pieces)
-        part.geometries = self.geometries[positions]
-        part.lonlat, part.owner, part.plane = self.lonlat[kept], new[self.owner[kept]], self.plane[kept]
-        return part
-
-    @cached_property
-    def plane(self) -> Geometries:
-        """The pieces in Mercator metres."""
-        lonlat = shapely.get_coordinates(self.lonlat)
-        return shapely.set_coordinates(self.lonlat.copy(), np.column_stack(mercator(lonlat[:, 0], lonlat[:, 1])))
-
-    @cached_property
-    def tree(self) -> shapely.STRtree:
-        """Index over the pieces in the Mercator plane."""
-        return shapely.STRtree(self.plane)
-
-    @cached_property
-    def whole_tree(self) -> shapely.STRtree:
-        """Index over the whole geometries in longitude and latitude."""
-        return shapely.STRtree(self.geometries)
+    def take(self, keep: NDArray[np.bool_] | Index) -> "NearPairs":
+        """The pairs where `keep` is true, or at the positions that it holds."""
+        between = self.between if isinstance(self.between, tuple) else self.between[keep]
+        return NearPairs(self.left[keep], self.right[keep], self.distance_m[keep], between)
 
 
 def pairs_within(left: Pieces, right: Pieces, limit_m: Array) -> NearPairs:
@@ -121,110 +88,154 @@ def pairs_within(left: Pieces, right: Pieces, limit_m: Array) -> NearPairs:
     Returns
     -------
     NearPairs
-        Distances to 1 mm + 1 ppm up to 30 km.
+        Distances to 1 mm + 1 ppm: 1 um up to 5 km, 0.2 mm to 100 km; beyond, the geodesic between points that the
+        ellipsoid's curvature may leave a little off the nearest ones.
     """
-    met = _meeting(left, right, limit_m)
-    near = _apart(left, right, limit_m, met.left * len(right.geometries) + met.right)
-    order = np.lexsort((np.concatenate([met.right, near.right]), np.concatenate([met.left, near.left])))
-    return NearPairs(
-        np.concatenate([met.left, near.left])[order],
-        np.concatenate([met.right, near.right])[order],
-        np.concatenate([met.distance_m, near.distance_m])[order],
-        np.concatenate([met.lon, near.lon])[order],
-        np.concatenate([met.lat, near.lat])[order],
+    from sxrisk.rules._grid_metric import SHORT_M
+
+    # A copy: arrays that may not be written to would be compiled for once more.
+    limit_m = np.array(limit_m, dtype=np.float64)
+    if left.points is not None and right.points is not None and not (limit_m > SHORT_M).any():
+        return _near_points(left.points, right.points, right.point_grid, limit_m)
+    if not (len(left.whole.owner) and len(right.whole.owner)):
+        nothing = np.empty(0, dtype=np.int32)
+        return NearPairs(nothing, nothing, np.empty(0), np.empty((0, 4)))
+    near = _near(left, right, limit_m)
+    return _with_contained(near, right.count, *_contained(left, right, limit_m))
+
+
+def _near_points(points: tuple[Array, Array], others: tuple[Array, Array], grid: Any, limit_m: Array) -> NearPairs:
+    """Pairs of points; `grid` is that of the others."""
+    from sxrisk.rules._grid_points import points_within, put_rows
+
+    lon, lat = points
+    blocks = _blocks(_along_rows(lon, lat))
+    found = _in_threads(lambda block: points_within(block, lon, lat, limit_m, *grid), blocks)
+    i, first = _rows(len(lon), blocks, [part[0] for part in found])
+    j, distance = np.empty(len(i), np.int32), np.empty(len(i))
+    for block, (count, others_of, distance_of) in zip(blocks, found, strict=True):
+        put_rows(first[block], count, others_of, distance_of, j, distance)
+    return NearPairs(i, j, distance, (*points, *others))
+
+
+def _rows(count: int, blocks: list[NDArray[np.int64]], found: list[NDArray[np.int64]]) -> tuple[Index, Index]:
+    """Left geometry of each pair, and the first pair of each."""
+    pairs = np.zeros(count, np.int64)
+    for block, part in zip(blocks, found, strict=True):
+        pairs[block] = part
+    return np.repeat(np.arange(count, dtype=np.int32), pairs), np.concatenate([[0], np.cumsum(pairs)])
+
+
+def _near(left: Pieces, right: Pieces, limit_m: Array) -> NearPairs:
+    """Pairs whose points or edges lie near each other."""
+    from sxrisk.rules._grid_metric import SHORT_M
+    from sxrisk.rules._grid_search import put_in_place, search
+
+    runs, others, grid = left.runs, right.runs, right.grid
+    owner, seen = right.grid_owner
+    far = limit_m > SHORT_M
+    widened = np.where(far, limit_m * (1.0 + (limit_m / _EARTH_RADIUS_M) ** 4), limit_m) if far.any() else limit_m
+    # Neighbours are searched for one after the other, so that what one has read still lies near for the next.
+    present = np.flatnonzero(np.diff(runs.first))
+    order = present[_along_rows(runs.x[runs.first[present]], runs.y[runs.first[present]])]
+
+    def work(block: NDArray[np.int64]) -> Any:
+        return search(block, widened, runs, others, grid, owner, seen, np.empty(len(owner), np.int32))
+
+    blocks = _blocks(order)
+    found = _in_threads(work, blocks)
+    i, first = _rows(left.count, blocks, [part[0] for part in found])
+    j, distance, ends = np.empty(len(i), np.int32), np.empty(len(i)), np.empty((len(i), 4))
+    for block, (counted, others_of, distance_of, ends_of) in zip(blocks, found, strict=True):
+        put_in_place(first[block], counted, others_of, distance_of, ends_of, j, distance, ends)
+    pairs = NearPairs(i, j, distance, ends)
+    if not far.any():
+        return pairs
+    long = distance > SHORT_M
+    distance[long] = GEOD.inv(*ends[long].T)[2]
+    return pairs.take(distance <= limit_m[i])
+
+
+def _contained(left: Pieces, right: Pieces, limit_m: Array) -> tuple[Index, Index, Array]:
+    """Pairs of which a part of one lies inside a polygon of the other: left, right, and a place inside."""
+    asked = limit_m >= 0
+    i, j, places = [], [], []
+    for areas, points, flipped in ((right, left, False), (left, right, True)):
+        area, place = _inside(areas, points)
+        a, b = areas.areas.owner[area], points.whole.place_owner[place]
+        one, other = (a, b) if flipped else (b, a)
+        kept = asked[one]
+        i.append(one[kept])
+        j.append(other[kept])
+        places.append(points.whole.place[place[kept]])
+    return np.concatenate(i).astype(np.int64), np.concatenate(j).astype(np.int64), np.concatenate(places)
+
+
+def _inside(areas: Pieces, points: Pieces) -> tuple[Index, Index]:
+    if not (areas.whole.area >= 0).any():
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    from sxrisk.rules._grid_areas import places_inside
+
+    polygons, runs, grid = areas.areas, areas.runs, points.place_grid
+
+    def work(block: NDArray[np.int64]) -> Any:
+        return places_inside(int(block[0]), int(block[-1]) + 1, runs, polygons, grid)
+
+    found = _in_threads(work, _blocks(np.arange(len(polygons.owner))))
+    return np.concatenate([part[0] for part in found]), np.concatenate([part[1] for part in found])
+
+
+def _with_contained(near: NearPairs, count: int, i: Index, j: Index, place: Array) -> NearPairs:
+    """The near pairs, with distance 0 for those of which one lies inside the other."""
+    if not len(i):
+        return near
+    key = i * count + j
+    # Of several places of one pair the first by longitude and latitude, however they were found.
+    order = np.lexsort((place[:, 1], place[:, 0], key))
+    order = order[np.diff(key[order], prepend=-1) != 0]
+    i, j, key, ends = i[order], j[order], key[order], np.tile(place[order], 2)
+    near_key = near.left.astype(np.int64) * count + near.right
+    at = np.minimum(np.searchsorted(near_key, key), max(len(near_key) - 1, 0))
+    there = near_key[at] == key if len(near_key) else np.zeros(len(key), dtype=bool)
+    # Where edges cross as well, the crossing is the better place to show.
+    met = there & (near.distance_m[at] > 0 if len(near_key) else False)
+    near.distance_m[at[met]] = 0.0
+    near.ends[at[met]] = ends[met]
+    new = ~there
+    if not new.any():
+        return near
+    whole = NearPairs(
+        np.concatenate([near.left, i[new].astype(np.int32)]),
+        np.concatenate([near.right, j[new].astype(np.int32)]),
+        np.concatenate([near.distance_m, np.zeros(int(new.sum()))]),
+        np.concatenate([near.ends, ends[new]]),
     )
+    return whole.take(np.argsort(np.concatenate([near_key, key[new]]), kind="stable"))
 
 
-def _meeting(left: Pieces, right: Pieces, limit_m: Array) -> NearPairs:
-    asked = np.flatnonzero(limit_m >= 0)
-    i, j = right.whole_tree.query(left.geometries[asked], predicate="intersects")
-    i = asked[i]
-    ends = shapely.get_coordinates(shapely.shortest_line(left.geometries[i], right.geometries[j])).reshape(-1, 2, 2)
-    return NearPairs(i, j, np.zeros(len(i)), ends[:, :, 0], ends[:, :, 1])
+def _along_rows(x: Array, y: Array) -> NDArray[np.int64]:
+    """Places in the order of a coarse grid's cells, there and back along its rows."""
+    side = max(1.0, np.sqrt(len(x)) / 4.0)
+    column, row = (
+        ((values - values.min()) / max(float(np.ptp(values)), 1e-12) * side).astype(np.int32) for values in (x, y)
+    )
+    column = np.where(row % 2 == 0, column, int(side) + 1 - column)
+    return np.argsort(row * np.int32(side + 2) + column, kind="stable")
 
 
-def _apart(left: Pieces, right: Pieces, limit_m: Array, skip: Index) -> NearPairs:
-    asked = np.flatnonzero(limit_m[left.owner] >= 0)
-    limit = limit_m[left.owner[asked]]
-    south, north = shapely.bounds(left.lonlat[asked])[:, [1, 3]].T
-    steepest = np.maximum(np.abs(south), np.abs(north))
-    # The plane's scale grows away from the equator by tan(latitude) per radian; 1 cm and 2 ppm keep rounding out.
-    slack = 1.0 + 2e-6 + 2.0 * limit / EARTH_RADIUS_M * np.tan(np.radians(np.minimum(steepest + 0.5, 85.0)))
-    radius = (limit * slack + 0.01) * mercator_scale(steepest)
-    i, j = right.tree.query(left.plane[asked], predicate="dwithin", distance=radius)
-    i = asked[i]
-    key = left.owner[i] * len(right.geometries) + right.owner[j]
-    fresh = ~np.isin(key, skip)
-    i, j, key = i[fresh], j[fresh], key[fresh]
+def _blocks(order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    import numba
 
-    ends = shapely.get_coordinates(shapely.shortest_line(left.plane[i], right.plane[j])).reshape(-1, 2, 2)
-    lonlat = _from_mercator(ends)
-    middle = lonlat.mean(axis=1)
-    rough = np.hypot(*(ends[:, 1] - ends[:, 0]).T) / mercator_scale(middle[:, 1])
-    # With the scale at the middle the plane is wrong by the square of distance over radius: only near ties go on.
-    best = _smallest(key, rough)
-    tie = rough <= best * (1.0 + 1e-7 + 4.0 * (best / EARTH_RADIUS_M) ** 2) + 1e-3
-    i, j, key, middle = i[tie], j[tie], key[tie], middle[tie]
-
-    a, b = _about(left.lonlat[i], middle), _about(right.lonlat[j], middle)
-    ends = shapely.get_coordinates(shapely.shortest_line(a, b)).reshape(-1, 2, 2)
-    centre = np.repeat(middle, 2, axis=0)
-    lon, lat = from_local_tm(ends[:, :, 0].ravel(), ends[:, :, 1].ravel(), centre[:, 0], centre[:, 1])
-    lon, lat = lon.reshape(-1, 2), lat.reshape(-1, 2)
-    distance = np.asarray(GEOD.inv(lon[:, 0], lat[:, 0], lon[:, 1], lat[:, 1])[2], dtype=np.float64)
-    order = np.lexsort((distance, key))
-    first = order[np.unique(key[order], return_index=True)[1]]
-    first = first[distance[first] <= limit_m[left.owner[i[first]]]]
-    return NearPairs(left.owner[i[first]], right.owner[j[first]], distance[first], lon[first], lat[first])
+    most = numba.get_num_threads() * _BLOCKS_PER_THREAD
+    return [block for block in np.array_split(order, max(1, min(most, len(order) // _LEAST_BLOCK))) if len(block)]
 
 
-def _explode(geometries: Geometries) -> tuple[Geometries, Index]:
-    """Simple, non-empty parts (points, lines, polygons) and the position of the geometry each comes from."""
-    parts = geometries
-    owner: Index = np.arange(len(geometries))
-    while (shapely.get_type_id(parts) > 3).any():
-        parts, index = shapely.get_parts(parts, return_index=True)
-        owner = owner[index]
-    filled = ~(shapely.is_missing(parts) | shapely.is_empty(parts))
-    parts = parts[filled]
-    return shapely.force_2d(parts) if shapely.has_z(parts).any() else parts, owner[filled]
+def _in_threads(work: Callable[[NDArray[np.int64]], Any], blocks: list[NDArray[np.int64]]) -> list[Any]:
+    """Results of the compiled `work`, which lets go of the interpreter, in the order of the blocks."""
+    import numba
 
-
-def _chunks(lines: Geometries) -> tuple[Geometries, Index]:
-    """Lines cut into runs of at most 16 edges, and the line each run comes from."""
-    coordinates = shapely.get_coordinates(lines)
-    vertices = shapely.get_num_coordinates(lines)
-    start = np.cumsum(vertices) - vertices
-    runs = np.maximum(-(-(vertices - 1) // _EDGES_PER_PIECE), 1)
-    of_line = np.repeat(np.arange(len(lines)), runs)
-    run = np.arange(len(of_line)) - np.repeat(np.cumsum(runs) - runs, runs)
-    first = start[of_line] + run * _EDGES_PER_PIECE
-    last = np.minimum(first + _EDGES_PER_PIECE, start[of_line] + vertices[of_line] - 1)
-    count = last - first + 1
-    of_run = np.repeat(np.arange(len(of_line)), count)
-    position = np.arange(len(of_run)) - np.repeat(np.cumsum(count) - count, count) + first[of_run]
-    return shapely.linestrings(coordinates[position], indices=of_run), of_line
-
-
-def _about(pieces: Geometries, origin: Array) -> Geometries:
-    lonlat, index = shapely.get_coordinates(pieces, return_index=True)
-    x, y = to_local_tm(lonlat[:, 0], lonlat[:, 1], origin[index, 0], origin[index, 1])
-    return shapely.set_coordinates(pieces.copy(), np.column_stack([x, y]))
-
-
-def _smallest(key: Index, value: Array) -> Array:
-    _, inverse = np.unique(key, return_inverse=True)
-    lowest = np.full(inverse.max(initial=-1) + 1, np.inf)
-    np.minimum.at(lowest, inverse, value)
-    return lowest[inverse]
-
-
-def _from_mercator(ends: Array) -> Array:
-    """Longitude and latitude of Mercator points: inverse of the isometric latitude by fixed point."""
-    a = 6378137.0
-    e = float(np.sqrt(GEOD.es))
-    isometric = ends[..., 1] / a
-    sine = np.tanh(isometric)
-    for _ in range(6):
-        sine = np.tanh(isometric + e * np.arctanh(e * sine))
-    return np.stack([np.degrees(ends[..., 0] / a), np.degrees(np.arcsin(sine))], axis=-1)
+    threads = min(numba.get_num_threads(), len(blocks))
+    if threads <= 1:
+        return [work(block) for block in blocks]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, blocks))

@@ -1,6 +1,6 @@
 """Every criterion of the catalogue applied to layers and measurements."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
@@ -11,7 +11,8 @@ from sxrisk.errors import InputError
 from sxrisk.findings import findings_frame
 from sxrisk.rules.context import Parts, RuleContext
 from sxrisk.rules.criterion import Rule
-from sxrisk.rules.engines import ENGINES
+from sxrisk.rules.engines.beside import crossed_and_parallel
+from sxrisk.rules.engines.registry import ENGINES
 from sxrisk.rules.features import FeatureTable, NotApplied
 from sxrisk.rules.load import Catalogue
 from sxrisk.rules.measurements import MeasurementTable
@@ -51,6 +52,7 @@ def apply_rules(
     measurements: gpd.GeoDataFrame,
     *,
     as_of: date,
+    only: Collection[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> RuleOutcome:
     """Findings of all rules in force on a day.
@@ -66,6 +68,8 @@ def apply_rules(
         Measurements schema (:data:`sxrisk.findings.MEASUREMENT_COLUMNS`).
     as_of : date
         Day of the assessment.
+    only : collection of str, optional
+        Ids of the rules to apply; the others stay in the catalogue, because some rules ask what another one found.
     progress : callable, optional
         Called with each rule's id before it is applied.
 
@@ -90,6 +94,8 @@ def apply_rules(
     found: list[pd.DataFrame] = []
     gaps: list[NotApplied] = []
     for rule in catalogue.rules.values():
+        if only is not None and rule.id not in only:
+            continue
         if progress is not None:
             progress(rule.id)
         rows, missing = _apply(context, rule)
@@ -125,6 +131,8 @@ def _apply(context: RuleContext, rule: Rule) -> Parts:
         return nothing, [NotApplied(rule.id, "", "", "switched_off", 1)]
     if not rule.in_force(context.as_of):
         return nothing, [NotApplied(rule.id, "", "", f"not_in_force:{context.as_of.isoformat()}", 1)]
+    if rule.value_from and rule.lacks(context.catalogue.given(rule.id)):
+        return nothing, [NotApplied(rule.id, "", "", f"value_not_given:{rule.value_from}", 1)]
     if rule.period_end is not None and context.as_of > rule.period_end:
         rule = replace(rule, adds_reasons=(*rule.adds_reasons, "plan_period_over"))
     subjects, objects = context.table.select(rule.subjects), context.table.select(rule.objects)
@@ -137,4 +145,6 @@ def _apply(context: RuleContext, rule: Rule) -> Parts:
         concerned = count if reason.startswith("layer_missing") else features
         gaps.append(NotApplied(rule.id, about, "", reason, concerned))
     rows, more = ENGINES[rule.engine](context, rule, subjects, objects)
+    if rule.engine == "distance" and rule.min_value == 0:
+        more = [*more, *crossed_and_parallel(context, rule, subjects, objects)]
     return rows, gaps + more

@@ -1,6 +1,6 @@
 """One criterion of a law, standard or plan, as the catalogue holds it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from sxrisk.findings import Colour, Effect, Evidence, HazardGrade
-from sxrisk.rules.engine_settings import SETTINGS
+from sxrisk.rules.engines.settings import SETTINGS
 
 __all__ = ["Ask", "Condition", "Engine", "Rule", "Selector"]
 
@@ -32,10 +32,15 @@ Engine = Literal[
     "tailings_class",
 ]
 Op = Literal["<=", "<", ">=", ">"]
+# Engines that can judge a thing by itself.
+_ALONE = ("measured", "hazard_installation", "tailings_class")
 Text = Annotated[str, Field(min_length=1)]
 Mask = NDArray[np.bool_]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+_SIGNS = {"above": ">", "below": "<", "at_least": ">=", "at_most": "<="}
+_COMPARE = {">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal}
+_COMPARISONS = ("any_of", "none_of", "equals", "since", *_SIGNS)
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -50,8 +55,13 @@ class Condition:
         Values it must, or must not, be one of.
     equals : bool, optional
         Truth it must have.
-    above, below : float, optional
-        Limit in the attribute's unit.
+    above, below, at_least, at_most : float, optional
+        Limit in the attribute's unit; two conditions on one column make a range.
+    since : date, optional
+        Day on which a date must lie, or after it.
+    sure_since : date, optional
+        Where the day that the rule came into force was not read, only its year: the first day that is surely under it.
+        What is dated between the two may be older than the rule.
     missing : {"report", "keep", "skip"}
         What becomes of a feature that lacks the attribute: not checked and reported, checked, or left out.
     """
@@ -62,13 +72,19 @@ class Condition:
     equals: bool | None = None
     above: float | None = None
     below: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    since: date | None = None
+    sure_since: date | None = None
     missing: Literal["report", "keep", "skip"] = "report"
 
     @model_validator(mode="after")
     def _one_comparison(self) -> "Condition":
-        given = [name for name in ("any_of", "none_of", "equals", "above", "below") if getattr(self, name) is not None]
+        given = [name for name in _COMPARISONS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of any_of, none_of, equals, above, below; got {given or 'none'}")
+            raise ValueError(f"give exactly one of {', '.join(_COMPARISONS)}; got {', '.join(given) or 'none'}")
+        if self.sure_since is not None and (self.since is None or self.sure_since <= self.since):
+            raise ValueError("sure_since is a day after since")
         return self
 
     def __str__(self) -> str:
@@ -78,7 +94,10 @@ class Condition:
             return f"{self.column} not in ({', '.join(self.none_of)})"
         if self.equals is not None:
             return f"{self.column} is {str(self.equals).lower()}"
-        return f"{self.column} > {self.above:g}" if self.above is not None else f"{self.column} < {self.below:g}"
+        if self.since is not None:
+            return f"{self.column} >= {self.since.isoformat()}"
+        sign, limit = self._limit()
+        return f"{self.column} {sign} {limit:g}"
 
     def masks(self, frame: pd.DataFrame) -> tuple[Mask, Mask]:
         """Which rows meet the condition, and which cannot tell because the attribute is missing.
@@ -99,14 +118,64 @@ class Condition:
         met = np.zeros(len(frame), dtype=bool)
         known = values[~unknown]
         if self.any_of is not None or self.none_of is not None:
-            listed = known.astype("str").isin(self.any_of or self.none_of or ())
+            listed = self._listed(known)
             met[~unknown] = listed if self.any_of is not None else ~listed
         elif self.equals is not None:
             met[~unknown] = known.astype("bool") == self.equals
+        elif self.since is not None:
+            met[~unknown] = pd.to_datetime(known, errors="coerce") >= pd.Timestamp(self.since)
         else:
-            numbers = pd.to_numeric(known, errors="coerce").to_numpy(dtype=np.float64)
-            met[~unknown] = numbers > self.above if self.above is not None else numbers < self.below
+            sign, limit = self._limit()
+            numbers = pd.to_numeric(known, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+            met[~unknown] = _COMPARE[sign](numbers, limit)
         return met, unknown
+
+    def doubtful(self, frame: pd.DataFrame) -> Mask:
+        """Which rows have a date on which the rule may not have been in force yet.
+
+        Parameters
+        ----------
+        frame : DataFrame of n rows
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        if self.sure_since is None or self.since is None or self.column not in frame.columns:
+            return np.zeros(len(frame), dtype=bool)
+        days = pd.to_datetime(frame[self.column], errors="coerce")
+        between = (days >= pd.Timestamp(self.since)) & (days < pd.Timestamp(self.sure_since))
+        return np.asarray(between, dtype=bool)
+
+    def strange(self, frame: pd.DataFrame, words: Collection[str]) -> Mask:
+        """Which rows have a word that neither the vocabulary nor the condition has: it may mean anything.
+
+        Parameters
+        ----------
+        frame : DataFrame of n rows
+        words : collection of str
+            The vocabulary.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        if self.column not in frame.columns or (self.any_of is None and self.none_of is None):
+            return np.zeros(len(frame), dtype=bool)
+        values = frame[self.column]
+        text = values.where(values.notna(), "").astype("str")
+        known = text.isin([*words, *(self.any_of or self.none_of or ()), ""])
+        return np.asarray(~known, dtype=bool)
+
+    def _listed(self, known: pd.Series) -> "pd.Series[bool]":
+        """Which values are among the words; ranks are numbers and compared as such, not by how they are written."""
+        words = self.any_of or self.none_of or ()
+        if pd.api.types.is_numeric_dtype(known.dtype) and not pd.api.types.is_bool_dtype(known.dtype):
+            return known.isin(pd.to_numeric(pd.Series(words, dtype="str"), errors="coerce").dropna())
+        return known.astype("str").isin(words)
+
+    def _limit(self) -> tuple[str, float]:
+        return next((sign, limit) for name, sign in _SIGNS.items() if (limit := getattr(self, name)) is not None)
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -175,7 +244,9 @@ class Rule:
     op : str
         The criterion is met by the subject's breaking it: ``measured op required`` is the broken state.
     value : float
-        Limit in `unit`; for `multiple` the factor.
+        Limit in `unit`; with `per` the factor. Where `value_from` names a value that the user gives, it stands for it.
+    value_from : str
+        Name of the asked value that is the limit itself: the source leaves the number open.
     min_value : float, optional
         Inner edge of the clause's strip: a stricter clause may govern nearer than this. What lies nearer, but apart, is
         kept and told so; what meets the object (distance 0) is left to the rule on crossings.
@@ -183,10 +254,13 @@ class Rule:
         Unit of what is measured.
     measured_from : {"centreline", "edge", "toe"}
         From where the law measures at the object; an edge that a layer has only as a line is told in the finding.
-    per : str
-        `multiple`: the measure H that multiplies, a metric of the subject.
+    per, per_attribute : str
+        `multiple`, `measured`: the measure H that multiplies, a metric of the subject, and the canonical attribute that
+        stands in for it (``<per>_m`` where none is named).
     attribute, divide_by : str
         `measured`: canonical attribute that stands in for the metric, and one to divide it by.
+    days_since : str
+        `measured`: canonical date; the days from it to the day of the assessment are what is compared.
     checked_by : str
         `pair`: metric of the subject alone that shows that the pairs were looked for.
     hazard_grade : HazardGrade
@@ -203,7 +277,7 @@ class Rule:
         Reason codes that every finding carries.
     settings : mapping
         Tables of the standard that the engine needs, checked against
-        :data:`sxrisk.rules.engine_settings.SETTINGS`.
+        :data:`sxrisk.rules.engines.settings.SETTINGS`.
     asks : tuple of Ask
         Values that the user must give.
     effective_from, effective_to : date, optional
@@ -212,6 +286,8 @@ class Rule:
         Last day of the period that a plan was made for; later the rule is still applied, and its findings say so.
     overridden : bool
         The user changed its value, min_value or effect.
+    replaces : tuple of str
+        Ids of rules whose findings this one goes on with, where an id had to change.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.'_-]*$")]
@@ -237,9 +313,12 @@ class Rule:
     source: Text
     min_value: Annotated[float, Field(ge=0)] | None = None
     measured_from: Literal["centreline", "edge", "toe"] = "edge"
+    value_from: str = ""
     per: str = ""
+    per_attribute: str = ""
     attribute: str = ""
     divide_by: str = ""
+    days_since: str = ""
     checked_by: str = ""
     hazard_grade: HazardGrade = HazardGrade.NONE
     colour: Colour | None = None
@@ -252,10 +331,11 @@ class Rule:
     effective_to: date | None = None
     period_end: date | None = None
     overridden: bool = False
+    replaces: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> "Rule":
-        if self.engine != "measured" and not self.objects:
+        if self.engine not in _ALONE and not self.objects:
             raise ValueError(f"engine {self.engine!r} needs objects")
         if self.engine == "multiple" and not self.per:
             raise ValueError("engine 'multiple' needs per, the measure that the value multiplies")
@@ -267,6 +347,10 @@ class Rule:
             raise ValueError(f"min_value {self.min_value:g} is not below value {self.value:g}")
         if self.evidence is Evidence.X and not self.asks:
             raise ValueError("evidence X is never hard-coded: it needs asks")
+        if self.value_from and self.value_from not in {ask.name for ask in self.asks}:
+            raise ValueError(f"value_from names {self.value_from!r}, which is not one of asks")
+        if self.days_since and (self.engine != "measured" or self.unit != "d"):
+            raise ValueError("days_since is for engine 'measured' with unit 'd'")
         self._check_settings()
         return self
 
@@ -282,6 +366,11 @@ class Rule:
             first = error.errors(include_url=False)[0]
             key = ".".join(str(part) for part in ("settings", *first["loc"]))
             raise ValueError(f"{key}: {first['msg']}") from error
+
+    @property
+    def height_attribute(self) -> str:
+        """Canonical attribute that stands in for the measure `per`; empty where there is none."""
+        return self.per_attribute or (f"{self.per}_m" if self.per else "")
 
     @property
     def subject_kinds(self) -> tuple[str, ...]:
@@ -321,6 +410,15 @@ class Rule:
         """
         weaker = self.evidence in (Evidence.G, Evidence.X)
         return replace(self, overridden=True, evidence=self.evidence if weaker else Evidence.USER)
+
+    def with_value_of_user(self, values: Mapping[str, float]) -> "Rule":
+        """The rule with the limit that the user gave for it: its evidence is then no better than `user`."""
+        if not self.value_from or self.value_from not in values:
+            return self
+        weaker = self.evidence in (Evidence.G, Evidence.X)
+        evidence = self.evidence if weaker else Evidence.USER
+        reasons = (*self.adds_reasons, "value_from_user")
+        return replace(self, value=float(values[self.value_from]), evidence=evidence, adds_reasons=reasons)
 
     def lacks(self, values: Mapping[str, float]) -> tuple[str, ...]:
         """Names of the asked values that were not given."""

@@ -1,34 +1,32 @@
 """Safety distances: which pairs lie nearer than a limit, on the ellipsoid and with their uncertainty."""
 
 from collections.abc import Iterable
-from functools import cache
-from numbers import Real
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from sxrisk.crs import to_geographic
-from sxrisk.errors import CRSError, MissingFieldError, ParameterError
-from sxrisk.findings import Effect, Evidence, findings_frame
+from sxrisk.findings import Colour, findings_frame
 from sxrisk.rules._pairs import NearPairs, Pieces, pairs_within
+from sxrisk.rules.asked import limits_of, rule_of, shipped_catalogue, side_rows
 from sxrisk.rules.context import Parts, RuleContext
-from sxrisk.rules.criterion import Rule, Selector
-from sxrisk.rules.features import NotApplied, Selection, feature_rows, unique_keys
+from sxrisk.rules.criterion import Rule
+from sxrisk.rules.features import NotApplied, Selection
 from sxrisk.rules.judge import Z_95, broken, margin_m, probability_near
-from sxrisk.rules.load import Catalogue, load_catalogue
-from sxrisk.rules.places import refuse_rows, without_finite_place, without_place_in_china
-from sxrisk.rules.rows import finding_rows
+from sxrisk.rules.load import Catalogue
+from sxrisk.rules.rows import End, finding_rows, pair_table, table_rows
 
-__all__ = ["apply_crossing", "apply_distance", "check_distances", "near_rows"]
+__all__ = ["apply_crossing", "apply_distance", "check_distances", "distance_table", "near_rows", "near_table"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# An edge this long, straight in a projected CRS, stays within 0.4 mm of straight in longitude and latitude.
-_MAX_EDGE_M = 150.0
+# Lines on the map that have a width on the ground: land, bank, outer conductor.
+_MEASURED_FROM_EDGE = ("road", "railway", "river", "power_line")
 
 
 def check_distances(
@@ -98,15 +96,36 @@ def check_distances(
     >>> check_distances(pits, homes, 200.0)[["subject_id", "object_id", "measured", "status"]].values.tolist()
     [['K1', 'A', 88.43, 'suspected']]
     """
-    judged = _rule_of(rule)
+    table = distance_table(
+        subjects,
+        objects,
+        required_m,
+        rule=rule,
+        subject_sigma_m=subject_sigma_m,
+        object_sigma_m=object_sigma_m,
+    )
+    return findings_frame(gpd.GeoDataFrame(table_rows(table), geometry="geometry", crs=4490))
+
+
+def distance_table(
+    subjects: gpd.GeoDataFrame,
+    objects: gpd.GeoDataFrame,
+    required_m: float | str | ArrayLike,
+    *,
+    rule: Rule | str | None = None,
+    subject_sigma_m: float | None = None,
+    object_sigma_m: float | None = None,
+) -> pa.Table:
+    """What :func:`check_distances` gives, with the same parameters, as :func:`sxrisk.rules.rows.pair_table` has it."""
+    judged = rule_of(rule)
     same = subjects is objects
-    left = _rows(subjects, "subjects", subject_sigma_m)
-    right = left if same else _rows(objects, "objects", object_sigma_m)
+    left = side_rows(subjects, "subjects", subject_sigma_m)
+    right = left if same else side_rows(objects, "objects", object_sigma_m)
     if not same:
         right.index = _labels_beside(left, right)
-    required = _required(subjects, required_m)
-    found = near_rows(
-        _shipped(),
+    required = limits_of(subjects, required_m)
+    return near_table(
+        shipped_catalogue(),
         judged,
         left,
         Pieces(left["geometry"].to_numpy(dtype=object)),
@@ -116,7 +135,6 @@ def check_distances(
         np.zeros(len(left)),
         changed=np.zeros(len(left), dtype=bool) if rule is None else required != judged.value,
     )
-    return findings_frame(gpd.GeoDataFrame(found, geometry="geometry", crs=4490))
 
 
 def near_rows(
@@ -130,9 +148,27 @@ def near_rows(
     required_sigma: Array,
     *,
     reasons: Iterable[tuple[str, Mask]] = (),
-    changed: Mask | None = None,
 ) -> pd.DataFrame:
-    """Finding rows of all pairs nearer than each subject's own limit, or too close to call.
+    """The findings of :func:`near_table`, which has the same parameters, as :func:`finding_rows` gives them."""
+    return table_rows(
+        near_table(catalogue, rule, left, left_pieces, right, right_pieces, required, required_sigma, reasons=reasons)
+    )
+
+
+def near_table(
+    catalogue: Catalogue,
+    rule: Rule,
+    left: pd.DataFrame,
+    left_pieces: Pieces,
+    right: pd.DataFrame,
+    right_pieces: Pieces,
+    required: Array,
+    required_sigma: Array,
+    *,
+    reasons: Iterable[tuple[str, Mask]] = (),
+    changed: Mask | None = None,
+) -> pa.Table:
+    """Findings of all pairs nearer than each subject's own limit, or too close to call.
 
     Parameters
     ----------
@@ -151,7 +187,8 @@ def near_rows(
 
     Returns
     -------
-    DataFrame
+    pyarrow.Table
+        See :func:`sxrisk.rules.rows.pair_table`.
     """
     sigma_left, sigma_right = (rows["sigma"].fillna(0.0).to_numpy() for rows in (left, right))
     own = np.hypot(sigma_left, required_sigma)
@@ -160,7 +197,7 @@ def near_rows(
     pairs = _pairs_once(left, right, pairs_within(left_pieces, right_pieces, reach))
     i, j = pairs.left, pairs.right
     limit, sigma = required[i], np.hypot(own[i], sigma_right[j])
-    subject, object_ = left.iloc[i], right.iloc[j]
+    subject, object_ = End(left, i), End(right, j)
     keep = np.ones(len(i), dtype=bool)
     told: list[tuple[str, Mask]] = [(code, mask[i]) for code, mask in reasons]
     if rule.min_value is not None:
@@ -169,44 +206,48 @@ def near_rows(
         told.append(("inside_inner_limit", inside))
         told.append(("perhaps_inside_inner_limit", ~inside & (pairs.distance_m - rule.min_value < Z_95 * sigma)))
     if rule.order_matters:
-        subject_built, object_built = subject["built_on"].to_numpy(), object_["built_on"].to_numpy()
+        subject_built, object_built = subject.values("built_on"), object_.values("built_on")
         unknown = np.isnat(subject_built) | np.isnat(object_built)
         keep &= unknown | (subject_built >= object_built)
         told.append(("construction_order_unknown", unknown))
-    lost = subject["sigma"].isna().to_numpy() | object_["sigma"].isna().to_numpy()
-    coarse = subject["coarse"].to_numpy() | object_["coarse"].to_numpy() | (sigma > limit)
+    lost = left["sigma"].isna().to_numpy()[i] | right["sigma"].isna().to_numpy()[j]
+    coarse = subject.values("coarse") | object_.values("coarse") | (sigma > limit)
     told += [("position_sigma_unknown", lost), ("coarse_geometry", coarse)]
     if rule.measured_from == "edge":
-        told.append(("centreline_for_edge", _without_edge(object_)))
-    lines = pairs.lines()
+        told.append(("centreline_for_edge", _without_edge(right)[j]))
 
-    def rows_of(judged: Rule, chosen: Mask) -> pd.DataFrame:
-        return finding_rows(
+    def table_of(judged: Rule, chosen: Mask) -> pa.Table:
+        at = np.flatnonzero(chosen)
+        return pair_table(
             catalogue,
             judged,
-            subject[chosen],
-            object_[chosen],
-            measured=pairs.distance_m[chosen],
-            required=limit[chosen],
-            sigma=sigma[chosen],
-            is_broken=broken(pairs.distance_m[chosen], limit[chosen], judged.op),
-            probability=_probability(judged, pairs.distance_m[chosen], limit[chosen], sigma[chosen]),
-            geometry=lines[chosen],
-            reasons=[(code, mask[chosen]) for code, mask in told],
+            subject.at(at),
+            object_.at(at),
+            measured=pairs.distance_m[at],
+            required=limit[at],
+            sigma=sigma[at],
+            is_broken=broken(pairs.distance_m[at], limit[at], judged.op),
+            probability=_probability(judged, pairs.distance_m[at], limit[at], sigma[at]),
+            lines=lambda kept: pairs.lines_as_wkb(at[kept]),
+            reasons=[(code, mask[at]) for code, mask in told],
         )
 
     theirs = np.zeros(len(i), dtype=bool) if changed is None else changed[i]
     if not theirs.any():
-        return rows_of(rule, keep)
-    parts = [rows_of(rule, keep & ~theirs), rows_of(rule.changed_by_user(), keep & theirs)]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+        return table_of(rule, keep)
+    parts = [table_of(rule, keep & ~theirs), table_of(rule.changed_by_user(), keep & theirs)]
+    both = pa.concat_tables(parts).unify_dictionaries()
+    rank = pc.index_in(both["colour"].cast(pa.large_string()), pa.array(map(str, Colour), pa.large_string()))
+    keys = pa.table({"rank": rank, "id": both["finding_id"]})
+    return both.take(pc.sort_indices(keys, [("rank", "ascending"), ("id", "ascending")]))
 
 
 def apply_distance(context: RuleContext, rule: Rule, subjects: Selection, objects: Selection) -> Parts:
     """Engine `distance`: a fixed distance between two geometries.
 
-    Roads and railways that a layer has only as a line are measured to that line; where the clause asks for the edge
-    they are reported as well, because what lies just beyond the limit from the line may lie within it from the edge.
+    Roads, railways, rivers and power lines that a layer has only as a line are measured to that line; where the clause
+    asks for the edge they are reported as well, because what lies just beyond the limit from the line may lie within it
+    from the edge (of the road's land, the bank, the outer conductor).
     """
     left, right = context.table.rows.iloc[subjects.positions], context.table.rows.iloc[objects.positions]
     required = np.full(len(left), rule.value)
@@ -246,9 +287,9 @@ def apply_crossing(context: RuleContext, rule: Rule, subjects: Selection, object
 
 
 def _without_edge(rows: pd.DataFrame) -> Mask:
-    """Roads and railways that are lines: where their land ends is not known."""
+    """What is drawn as a line and measured from its edge: land, bank or outer conductor are not known."""
     is_line = np.isin(shapely.get_type_id(rows["geometry"].to_numpy(dtype=object)), (1, 5))
-    return np.asarray(is_line & rows["kind"].isin(["road", "railway"]).to_numpy(), dtype=bool)
+    return np.asarray(is_line & rows["kind"].isin(_MEASURED_FROM_EDGE).to_numpy(), dtype=bool)
 
 
 def _labels_beside(left: pd.DataFrame, right: pd.DataFrame) -> "pd.Index[int]":
@@ -269,7 +310,7 @@ def _pairs_once(left: pd.DataFrame, right: pd.DataFrame, pairs: NearPairs) -> Ne
 
     The index of the rows tells which of them are the same thing.
     """
-    if not left.index.isin(right.index).any():
+    if not len(left.index.intersection(right.index)):
         return pairs
     a, b = left.index.to_numpy()[pairs.left], right.index.to_numpy()[pairs.right]
     mirrored = set(zip(b, a, strict=True))
@@ -280,118 +321,6 @@ def _pairs_once(left: pd.DataFrame, right: pd.DataFrame, pairs: NearPairs) -> Ne
 
 def _probability(rule: Rule, distance: Array, limit: Array, sigma: Array) -> Array:
     certain = broken(distance, limit, rule.op).astype(np.float64)
+    if not (sigma > 0).any():
+        return certain
     return np.where(sigma > 0, probability_near(distance, limit, sigma), certain)
-
-
-@cache
-def _shipped() -> Catalogue:
-    return load_catalogue()
-
-
-@cache
-def _user_rule() -> Rule:
-    anything = (Selector(kinds=("*",)),)
-    return Rule(
-        id="user",
-        title_zh="用户给定距离",
-        title_en="Distance given by the user",
-        text_zh="与对象的距离不小于用户给定值。",
-        text_en="The distance is not less than the number given by the user.",
-        standard="user",
-        standard_zh="用户给定",
-        standard_en="given by the user",
-        edition="",
-        clause_zh="",
-        clause_en="",
-        evidence=Evidence.USER,
-        effect=Effect.MUST_COMPLY,
-        engine="distance",
-        subjects=anything,
-        objects=anything,
-        metric="distance",
-        op="<",
-        value=0.0,
-        unit="m",
-        source="user",
-        measured_from="centreline",
-    )
-
-
-def _rule_of(rule: Rule | str | None) -> Rule:
-    if rule is None:
-        return _user_rule()
-    if isinstance(rule, Rule):
-        return rule
-    rules = _shipped().rules
-    if rule not in rules:
-        raise ParameterError(f"there is no rule {rule!r}", where="rule", expected=f"one of {', '.join(rules)}")
-    return rules[rule]
-
-
-def _rows(frame: gpd.GeoDataFrame, what: str, sigma_m: float | None) -> pd.DataFrame:
-    if not isinstance(frame, gpd.GeoDataFrame):
-        raise ParameterError(f"is a {type(frame).__name__}", where=what, expected="a GeoDataFrame")
-    if frame.crs is None:
-        remedy = "Set it with frame.set_crs(...), or read the layer with sxrisk.read_layer(path, crs=...)"
-        raise CRSError("the coordinate system is unknown", where=what, expected="any known CRS", remedy=remedy)
-    if sigma_m is not None and not (isinstance(sigma_m, Real) and 0 <= sigma_m < np.inf):
-        raise ParameterError(f"the position sigma is {sigma_m} m", where=what, expected="a finite number, 0 or more")
-    if "position_sigma_m" in frame.columns:
-        _metres(frame["position_sigma_m"], f"{what}, position_sigma_m")
-    refuse_rows(frame, without_finite_place(np.asarray(frame.geometry.array, dtype=object)), what)
-    if frame.crs.is_projected:
-        edge = _MAX_EDGE_M / frame.crs.axis_info[0].unit_conversion_factor
-        frame = frame.set_geometry(shapely.segmentize(frame.geometry.array, edge), crs=frame.crs)
-    placed = to_geographic(frame)
-    refuse_rows(placed, without_place_in_china(np.asarray(placed.geometry.array, dtype=object)), what)
-    rows = feature_rows(placed)
-    if sigma_m is not None:
-        rows["sigma"] = rows["sigma"].fillna(sigma_m)
-    rows["key"] = unique_keys(rows)
-    return rows
-
-
-def _required(subjects: gpd.GeoDataFrame, required_m: float | str | ArrayLike) -> Array:
-    if isinstance(required_m, str):
-        if required_m not in subjects.columns:
-            raise MissingFieldError(
-                f"there is no column {required_m!r}",
-                where="required_m",
-                expected=f"one of {', '.join(map(str, subjects.columns))}",
-            )
-        return _metres(subjects[required_m], f"required_m, column {required_m!r}")
-    if isinstance(required_m, Real):
-        metres = float(required_m)
-        if not 0 <= metres < np.inf:
-            shown = "NaN" if np.isnan(metres) else f"{metres:g} m"
-            raise ParameterError(f"the required distance is {shown}", where="required_m", expected="metres, 0 or more")
-        return np.full(len(subjects), metres)
-    if np.shape(required_m) != (len(subjects),):
-        shown = f"has shape {np.shape(required_m)}" if np.ndim(required_m) else f"is {required_m!r}"
-        raise ParameterError(
-            shown, where="required_m", expected=f"metres, a column's name, or {len(subjects)} values, one a subject"
-        )
-    if isinstance(required_m, pd.Series) and not required_m.index.equals(subjects.index):
-        raise ParameterError(
-            "has another index than subjects",
-            where="required_m",
-            expected="one value for each subject, with its index",
-            remedy="Use required_m.reindex(subjects.index), or .to_numpy() if the order is the same",
-        )
-    return _metres(pd.Series(required_m, index=subjects.index), "required_m")
-
-
-def _metres(values: pd.Series, where: str) -> Array:
-    """Numbers of a column, NaN where it has none; text that is no number, negative and infinite ones are refused."""
-    metres = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    filled = values.notna().to_numpy() & (values.astype("str").str.strip() != "").to_numpy()
-    bad = (np.isnan(metres) & filled) | (metres < 0) | np.isinf(metres)
-    if bad.any():
-        first = int(np.argmax(bad))
-        value = values.iloc[first]
-        shown = f"{value:g} m" if isinstance(value, Real) else f"{str(value)[:40]!r}"
-        many = f", and so are {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
-        raise ParameterError(
-            f"the distance at index {values.index[first]} is {shown}{many}", where=where, expected="metres, 0 or more"
-        )
-    return metres

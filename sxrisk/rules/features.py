@@ -8,13 +8,16 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
 from sxrisk.errors import CRSError
 from sxrisk.findings import GEOGRAPHIC_CRS
 from sxrisk.rules._pairs import Pieces
-from sxrisk.rules.criterion import Selector
+from sxrisk.rules.criterion import Condition, Selector
+from sxrisk.rules.vocabulary import words_kept_beside
 
 __all__ = ["FeatureTable", "NotApplied", "Selection", "feature_rows", "unique_keys"]
 
@@ -30,6 +33,14 @@ _AREA_KINDS = frozenset(
         "school",
         "hospital",
         "crowd_place",
+        "underground_mine",
+        "chemical_unit",
+        "flammable_site",
+        "airport",
+        "nature_reserve",
+        "reservoir",
+        "river_bank_zone",
+        "gas_storage_zone",
     }
 )
 
@@ -54,7 +65,7 @@ class Selection:
     positions : ndarray of shape (n,)
         Rows in the feature table, ascending.
     gaps : tuple of (kind, reason, count)
-        Kinds without a layer, and features that lack an attribute.
+        Kinds without a layer, and features that lack an attribute or have a word for it that no vocabulary has.
     """
 
     positions: NDArray[np.intp]
@@ -77,29 +88,33 @@ def feature_rows(frame: gpd.GeoDataFrame, kind: str | None = None) -> pd.DataFra
         Columns kind, id, name, county, sigma (m, NaN unknown), crs_unknown, built_on, coarse, geometry (object).
     """
     geometry = np.asarray(frame.geometry.array, dtype=object)
-    kinds = _text(frame, "kind", kind or "")
+    kinds = _text_column(frame, "kind", kind or "")
     point = np.isin(shapely.get_type_id(geometry), (0, 4))
-    built = frame["built_on"] if "built_on" in frame.columns else pd.Series(pd.NaT, index=frame.index)
     return pd.DataFrame(
         {
             "kind": kinds,
-            "id": _text(frame, "id", "") if "id" in frame.columns else [str(label) for label in frame.index],
-            "name": _text(frame, "name", ""),
-            "county": _text(frame, "county", ""),
+            "id": _text_column(frame, "id", "") if "id" in frame.columns else _labels(frame.index),
+            "name": _text_column(frame, "name", ""),
+            "county": _text_column(frame, "county", ""),
             "sigma": _numbers(frame, "position_sigma_m"),
-            "crs_unknown": np.asarray(_text(frame, "crs_source", "")) == "unknown",
-            "built_on": pd.to_datetime(built, errors="coerce").to_numpy(),
-            "coarse": point & np.isin(kinds, list(_AREA_KINDS)),
+            "crs_unknown": (_text_column(frame, "crs_source", "") == "unknown").to_numpy(dtype=bool),
+            "built_on": _dates(frame, "built_on"),
+            "coarse": point & kinds.isin(_AREA_KINDS).to_numpy(),
             "geometry": geometry,
         }
     )
 
 
-def unique_keys(rows: pd.DataFrame) -> NDArray[np.object_]:
-    """``kind/id`` of each row; a second row of the same key gets ``#2``, and so on."""
+def unique_keys(rows: pd.DataFrame, *, distinct_numbers: bool = False) -> pd.Series:
+    """``kind/id`` of each row; a second row of the same key gets ``#2``, and so on.
+
+    Ids that are `distinct_numbers` need no look at a million keys.
+    """
     key = rows["kind"] + "/" + rows["id"]
+    if distinct_numbers or pc.count_distinct(pa.array(key)).as_py() == len(key):
+        return key
     again = key.groupby(key).cumcount() + 1
-    return (key + again.map(lambda n: "" if n == 1 else f"#{n}")).to_numpy(dtype=object)
+    return key + again.map(lambda n: "" if n == 1 else f"#{n}")
 
 
 @dataclass(frozen=True)
@@ -169,19 +184,31 @@ class FeatureTable:
         key = ("pieces", selection.positions.tobytes())
         if key not in self._cache:
             self._cache[key] = self.pieces.take(selection.positions)
-        return self._cache[key]
+        pieces: Pieces = self._cache[key]
+        return pieces
+
+    @property
+    def kept(self) -> dict[Any, Any]:
+        """What engines work out once for several rules, by a key of their own."""
+        return self._cache
 
     def select(self, selectors: Sequence[Selector]) -> Selection:
         """Features that any of the selectors chooses."""
         key = tuple(selectors)
         if key not in self._cache:
             self._cache[key] = self._select(key)
-        return self._cache[key]
+        selection: Selection = self._cache[key]
+        return selection
 
     def column(self, name: str) -> NDArray[np.float64]:
         """A numeric attribute of every feature, NaN where its layer lacks it."""
         parts = [_numbers(frame, name) for frame in self.layers.values()]
         return np.concatenate(parts) if parts else np.empty(0)
+
+    def days(self, name: str) -> NDArray[np.datetime64]:
+        """A date of every feature, NaT where its layer lacks it."""
+        parts = [_dates(frame, name) for frame in self.layers.values()]
+        return np.concatenate(parts) if parts else np.empty(0, dtype="datetime64[s]")
 
     def text(self, name: str) -> NDArray[np.object_]:
         """A text attribute of every feature, empty where its layer lacks it."""
@@ -201,7 +228,16 @@ class FeatureTable:
                 of_kind = kinds == kind
                 met = of_kind.copy()
                 for condition in selector.where:
-                    true, unknown = self._masks(condition.column, condition)
+                    true, unknown = self._masks(condition)
+                    strange = met & self._strange(condition, kind)
+                    # "keep" takes what is not known to be excepted; a word that says something else is no such thing.
+                    if strange.any() and not (condition.missing == "keep" and condition.none_of is not None):
+                        gaps.append((kind, f"word_not_known:{condition.column}", int(strange.sum())))
+                        met &= ~strange
+                    doubtful = met & self._doubtful(condition)
+                    if doubtful.any():
+                        gaps.append((kind, f"effective_day_unknown:{condition.column}", int(doubtful.sum())))
+                        met &= ~doubtful
                     asked = met & unknown
                     if condition.missing == "report" and asked.any():
                         gaps.append((kind, f"attribute_missing:{condition.column}", int(asked.sum())))
@@ -209,19 +245,44 @@ class FeatureTable:
                 chosen |= met
         return Selection(np.flatnonzero(chosen), tuple(gaps))
 
-    def _masks(self, column: str, condition: Any) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def _masks(self, condition: Condition) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         parts = [condition.masks(frame) for frame in self.layers.values()]
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
+    def _doubtful(self, condition: Condition) -> NDArray[np.bool_]:
+        return np.concatenate([condition.doubtful(frame) for frame in self.layers.values()])
+
+    def _strange(self, condition: Condition, kind: str) -> NDArray[np.bool_]:
+        words = words_kept_beside(kind, condition.column)
+        if words is None:
+            return np.zeros(len(self.rows), dtype=bool)
+        return np.concatenate([condition.strange(frame, words) for frame in self.layers.values()])
+
+
+def _labels(index: pd.Index) -> pd.Series:
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return pd.Series(pd.array(pa.array(index.to_numpy()).cast(pa.large_string()), dtype="str"))
+    return pd.Series([str(label) for label in index], dtype="str")
+
+
+def _text_column(frame: pd.DataFrame, column: str, default: str) -> pd.Series:
+    if column not in frame.columns:
+        return pd.Series(pd.array(pa.repeat(pa.scalar(default, pa.large_string()), len(frame)), dtype="str"))
+    values = frame[column]
+    return values.where(values.notna(), default).astype("str").reset_index(drop=True)
+
 
 def _text(frame: pd.DataFrame, column: str, default: str) -> NDArray[np.object_]:
-    if column not in frame.columns:
-        return np.full(len(frame), default, dtype=object)
-    values = frame[column]
-    return values.where(values.notna(), default).astype("str").to_numpy(dtype=object)
+    return _text_column(frame, column, default).to_numpy(dtype=object)
 
 
 def _numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
     if column not in frame.columns:
         return np.full(len(frame), np.nan)
     return pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _dates(frame: pd.DataFrame, column: str) -> NDArray[np.datetime64]:
+    if column not in frame.columns:
+        return np.full(len(frame), np.datetime64("NaT"), dtype="datetime64[s]")
+    return pd.to_datetime(frame[column], errors="coerce").to_numpy(dtype="datetime64[s]")

@@ -64,7 +64,7 @@ def probability_near(distance: Array, required: ArrayLike, sigma: Array) -> Arra
     return np.where(sigma > 0, spread, (distance <= required).astype(np.float64))
 
 
-def probability_above(value: Array, required: float, sigma: Array) -> Array:
+def probability_above(value: Array, required: ArrayLike, sigma: Array) -> Array:
     """Probability that a normal quantity exceeds `required`; 1 or 0 where sigma is 0.
 
     Examples
@@ -74,6 +74,7 @@ def probability_above(value: Array, required: float, sigma: Array) -> Array:
     """
     from scipy.special import ndtr
 
+    required = np.asarray(required, dtype=np.float64)
     known = np.where(sigma > 0, sigma, 1.0)
     return np.where(sigma > 0, ndtr((value - required) / known), (value > required).astype(np.float64))
 
@@ -116,7 +117,7 @@ def statuses(
     -------
     kept : ndarray of bool, shape (n,)
         Broken ones, and those that may be broken: probability above 2.5 %.
-    status : Series of Status, one for each kept row
+    status : categorical Series of Status, one for each kept row
         Too close to call where the probability is below 97.5 %, or the limit is not broken as measured. That holds for
         a broken one of any probability: where the accuracy is far worse than the limit, it lies even below 2.5 %.
     """
@@ -128,8 +129,8 @@ def statuses(
         firm = Status.SUSPECTED
     else:
         firm = _BY_EFFECT[rule.effect]
-    status = pd.Series(Status.TOO_CLOSE, index=np.arange(int(kept.sum())), dtype=object)
-    status[sure[kept]] = firm
+    names = [Status.TOO_CLOSE, firm, *([Status.SUSPECTED] if firm is Status.VIOLATION else [])]
+    code = sure[kept].astype(np.int8)
     if firm is Status.VIOLATION:
-        status[sure[kept] & unchecked[kept]] = Status.SUSPECTED
-    return kept, status
+        code += sure[kept] & unchecked[kept]
+    return kept, pd.Series(pd.Categorical.from_codes(code, categories=pd.Index(names, dtype=object)))

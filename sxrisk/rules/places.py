@@ -27,7 +27,8 @@ def without_finite_place(geometries: Geometries) -> Mask:
     -------
     ndarray of bool, shape (n,)
     """
-    nothing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
+    # Missing and empty ones alike have no coordinate.
+    nothing = shapely.get_num_coordinates(geometries) == 0
     return np.asarray(nothing | _any_vertex(geometries, _not_finite), dtype=bool)
 
 
@@ -77,9 +78,10 @@ def refuse_rows(frame: gpd.GeoDataFrame, bad: Mask, what: str) -> None:
 
 
 def _any_vertex(geometries: Geometries, test: Callable[[NDArray[np.float64]], Mask]) -> Mask:
-    coordinates, index = shapely.get_coordinates(geometries, return_index=True)
     bad = np.zeros(len(geometries), dtype=bool)
-    bad[index[test(coordinates)]] = True
+    bad_vertex = test(shapely.get_coordinates(geometries))
+    if bad_vertex.any():
+        bad[shapely.get_coordinates(geometries, return_index=True)[1][bad_vertex]] = True
     return bad
 
 

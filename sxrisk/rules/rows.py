@@ -1,22 +1,55 @@
-"""Finding rows from arrays: ids, status, colour, reasons."""
+"""Finding rows from arrays: ids, status, colour, reasons.
+
+Whole columns at a time: a province has millions of pairs, and their text repeats itself.
+"""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from sxrisk.findings import Evidence, finding_id
+from sxrisk.findings import Colour, Evidence
+from sxrisk.rules._line_wkb import wkb_as_lines
+from sxrisk.rules._text_columns import chosen, fixed, from_bytes, taken, text_bytes, text_frame
 from sxrisk.rules.criterion import Rule
 from sxrisk.rules.judge import statuses
 from sxrisk.rules.load import Catalogue
 
-__all__ = ["finding_rows"]
+__all__ = ["End", "finding_rows", "pair_table", "table_rows"]
 
 Mask = NDArray[np.bool_]
-T = TypeVar("T")
+Positions = NDArray[np.integer[Any]]
+_ROWS_PER_THREAD = 50_000
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of many pairs.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Feature rows with the column `key`.
+    positions : ndarray of shape (n,)
+        Row of each pair.
+    """
+
+    rows: pd.DataFrame
+    positions: Positions
+
+    def values(self, column: str) -> NDArray[Any]:
+        """A column's value of each pair."""
+        return self.rows[column].to_numpy()[self.positions]
+
+    def at(self, keep: Mask | Positions) -> "End":
+        """The end of some of the pairs."""
+        return End(self.rows, self.positions[keep])
 
 
 def finding_rows(
@@ -63,68 +96,224 @@ def finding_rows(
     -------
     DataFrame
     """
-    unchecked = np.full(len(subjects), rule.unchecked_condition)
-    kept, status = statuses(rule, is_broken, probability, unchecked)
-    count = int(kept.sum())
-    measured, required = (
-        np.broadcast_to(np.asarray(v, dtype=np.float64), kept.shape)[kept] for v in (measured, required)
+    own = np.arange(len(subjects))
+    columns, kept = _columns(
+        catalogue,
+        rule,
+        End(subjects, own),
+        End(objects, own) if objects is not None else None,
+        measured=measured,
+        required=required,
+        sigma=sigma,
+        is_broken=is_broken,
+        probability=probability,
+        reasons=reasons,
+        results=results,
+        details=details,
+        parts=parts,
     )
+    return text_frame(columns).assign(geometry=geometry[kept])
+
+
+def pair_table(
+    catalogue: Catalogue,
+    rule: Rule,
+    subject: End,
+    object_: End,
+    *,
+    measured: NDArray[np.float64],
+    required: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    is_broken: Mask,
+    probability: NDArray[np.float64],
+    lines: Callable[[Positions], pa.Array],
+    reasons: Iterable[tuple[str, Mask]] = (),
+) -> pa.Table:
+    """What :func:`finding_rows` gives, for many pairs of few things, as Arrow's table in the order of findings.
+
+    Parameters
+    ----------
+    subject, object_ : End
+        The two ends of n pairs.
+    lines : callable
+        WKB of the shortest lines of the pairs at some positions; only those of findings are made.
+    catalogue, rule, measured, required, sigma, is_broken, probability, reasons
+        See :func:`finding_rows`.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns of the findings schema; text is dictionary-encoded, `geometry` is WKB in EPSG:4490.
+    """
+    columns, kept = _columns(
+        catalogue,
+        rule,
+        subject,
+        object_,
+        measured=measured,
+        required=required,
+        sigma=sigma,
+        is_broken=is_broken,
+        probability=probability,
+        reasons=reasons,
+        in_order=True,
+    )
+    return pa.table({**columns, "geometry": lines(kept)})
+
+
+def table_rows(table: pa.Table) -> pd.DataFrame:
+    """A table of :func:`pair_table` as :func:`finding_rows` would give it."""
+    whole = table.combine_chunks()
+    columns = {
+        name: whole[name].chunk(0) if len(whole) else pa.array([], whole[name].type) for name in whole.column_names
+    }
+    shapes = wkb_as_lines(columns.pop("geometry"))
+    frame = text_frame(columns)
+    frame["geometry"] = shapes
+    return frame
+
+
+def _columns(
+    catalogue: Catalogue,
+    rule: Rule,
+    subject: End,
+    object_: End | None,
+    *,
+    measured: ArrayLike,
+    required: ArrayLike,
+    sigma: NDArray[np.float64],
+    is_broken: Mask,
+    probability: NDArray[np.float64],
+    reasons: Iterable[tuple[str, Mask]],
+    results: Sequence[str] | None = None,
+    details: Sequence[Mapping[str, Any]] | None = None,
+    parts: Sequence[str] | None = None,
+    in_order: bool = False,
+) -> tuple[dict[str, pa.Array], Positions]:
+    """Columns of the findings schema but the geometry, and the rows that they are of."""
+    from sxrisk.rules._ids import id_letters, id_order
+
+    reasons = list(reasons)
+    # Which of two was there first is a condition of the clause too: unknown, it leaves no more than a suspicion.
+    unknown_order = [mask for code, mask in reasons if code == "construction_order_unknown"]
+    unchecked = np.logical_or.reduce([np.full(len(subject.positions), rule.unchecked_condition), *unknown_order])
+    is_kept, status = statuses(rule, is_broken, probability, unchecked)
+    status_code, status_texts = np.asarray(status.cat.codes), [str(value) for value in status.cat.categories]
+    required = np.broadcast_to(np.asarray(required, dtype=np.float64), is_kept.shape)
+    measured = np.broadcast_to(np.asarray(measured, dtype=np.float64), is_kept.shape)
+    is_vague = sigma > np.abs(required)
+    kept = np.flatnonzero(is_kept)
+    if len(kept) < len(is_kept):
+        subject, object_, is_vague = subject.at(kept), object_.at(kept) if object_ is not None else None, is_vague[kept]
+    colour = _colours(catalogue, rule, status, is_vague)
+    numbers = _numbers(rule, subject, object_, None if parts is None else [parts[int(row)] for row in kept])
+    if in_order:
+        order, numbers = id_order(colour, len(Colour), numbers)
+        kept = kept[order] if len(kept) < len(is_kept) else order
+        status_code, colour = status_code[order], colour[order]
+        subject, object_ = subject.at(order), object_.at(order) if object_ is not None else None
+    count = len(kept)
+    measured, required = measured[kept], required[kept]
     too_short = rule.op in ("<", "<=")
-    subject = subjects[kept].reset_index(drop=True)
-    object_ = objects[kept].reset_index(drop=True) if objects is not None else None
-    object_keys = object_["key"] if object_ is not None else [""] * count
-    part = _kept(parts, kept, "")
-    return pd.DataFrame(
-        {
-            "finding_id": [
-                finding_id(rule.id, s, o, p) for s, o, p in zip(subject["key"], object_keys, part, strict=True)
-            ],
-            "rule_id": rule.id,
-            "standard": rule.standard,
-            "clause": rule.clause_en,
-            "evidence": str(rule.evidence),
-            "effect": str(rule.effect),
-            "status": status.map(str),
-            "hazard_grade": str(rule.hazard_grade),
-            "colour": [
-                str(catalogue.colour_of(rule, value, lead_only=bool(vague)))
-                for value, vague in zip(status, sigma[kept] > np.abs(required), strict=True)
-            ],
-            "subject_kind": subject["kind"],
-            "subject_id": subject["id"],
-            "subject_name": subject["name"],
-            "object_kind": object_["kind"] if object_ is not None else "",
-            "object_id": object_["id"] if object_ is not None else "",
-            "object_name": object_["name"] if object_ is not None else "",
-            "metric": rule.metric,
-            "measured": measured,
-            "required": required,
-            "unit": rule.unit,
-            "deficit": required - measured if too_short else measured - required,
-            "uncertainty": sigma[kept],
-            "probability": probability[kept],
-            "result": _kept(results, kept, ""),
-            "details": [json.dumps(shown, ensure_ascii=False) if shown else "" for shown in _kept(details, kept, {})],
-            "county": subject["county"],
-            "reasons": _codes(rule, subject, object_, [(code, mask[kept]) for code, mask in reasons]),
-            "geometry": geometry[kept],
-        }
-    )
+    zeros = pa.array(np.zeros(count, np.int32))
+
+    def same(text: str) -> pa.Array:
+        return fixed(text, zeros)
+
+    columns = {
+        "finding_id": from_bytes(id_letters(numbers)),
+        "rule_id": same(rule.id),
+        "standard": same(rule.standard),
+        "clause": same(rule.clause_en),
+        "evidence": same(str(rule.evidence)),
+        "effect": same(str(rule.effect)),
+        "status": chosen(status_code, status_texts),
+        "hazard_grade": same(str(rule.hazard_grade)),
+        "colour": chosen(colour, [str(value) for value in Colour]),
+        **_names("subject", subject, zeros),
+        **_names("object", object_, zeros),
+        "metric": same(rule.metric),
+        "measured": pa.array(measured),
+        "required": pa.array(required),
+        "unit": same(rule.unit),
+        "deficit": pa.array(required - measured if too_short else measured - required),
+        "uncertainty": pa.array(sigma[kept]),
+        "probability": pa.array(probability[kept]),
+        "result": same("") if results is None else _own([results[int(row)] for row in kept]),
+        "details": same("") if details is None else _own([_as_json(details[int(row)]) for row in kept]),
+        "county": taken(subject.rows["county"], _int32(subject.positions), zeros),
+        "reasons": _codes(catalogue, rule, subject, object_, [(code, mask[kept]) for code, mask in reasons]),
+    }
+    return columns, kept
 
 
-def _kept(values: Sequence[T] | None, kept: Mask, missing: T) -> list[T]:
-    if values is None:
-        return [missing] * int(kept.sum())
-    return [values[int(row)] for row in np.flatnonzero(kept)]
+def _own(texts: list[str]) -> pa.Array:
+    return pa.array(texts, type=pa.large_string())
 
 
-def _codes(rule: Rule, subject: pd.DataFrame, object_: pd.DataFrame | None, more: list[tuple[str, Mask]]) -> list[str]:
-    count = len(subject)
+def _int32(positions: Positions) -> pa.Array:
+    return pa.array(np.ascontiguousarray(positions, dtype=np.int32))
+
+
+def _as_json(details: Mapping[str, Any]) -> str:
+    return json.dumps(details, ensure_ascii=False) if details else ""
+
+
+def _names(end: str, things: End | None, zeros: pa.Array) -> dict[str, pa.Array]:
+    names = ("kind", "id", "name")
+    if things is None:
+        return {f"{end}_{name}": fixed("", zeros) for name in names}
+    positions = _int32(things.positions)
+    return {f"{end}_{name}": taken(things.rows[name], positions, zeros) for name in names}
+
+
+def _colours(catalogue: Catalogue, rule: Rule, status: pd.Series, is_vague: Mask) -> NDArray[np.int8]:
+    """Rank of each row's colour, worst first."""
+    rank = {colour: k for k, colour in enumerate(Colour)}
+    table = [
+        [rank[catalogue.colour_of(rule, value, lead_only=vague)] for vague in (False, True)]
+        for value in status.cat.categories
+    ]
+    return np.array(table, dtype=np.int8)[np.asarray(status.cat.codes), is_vague.astype(np.intp)]
+
+
+def _numbers(rule: Rule, subject: End, object_: End | None, parts: list[str] | None) -> NDArray[np.int64]:
+    """Digits of the finding ids, as numbers."""
+    from sxrisk.rules._ids import id_numbers
+
+    count = len(subject.positions)
+    numbers = np.empty(count, np.int64)
+    name = np.frombuffer(rule.id.encode(), np.uint8).copy()
+    keys = text_bytes(subject.rows["key"])
+    other_keys = text_bytes([""] if object_ is None else object_.rows["key"])
+    others = np.zeros(count, np.int32) if object_ is None else object_.positions.astype(np.int32)
+    told = (np.zeros(0, np.uint8), np.zeros(0, np.int64)) if parts is None else text_bytes(parts)
+    own = subject.positions.astype(np.int32)
+
+    def work(low: int) -> None:
+        high = min(low + _ROWS_PER_THREAD, count)
+        id_numbers(name, *keys, own, *other_keys, others, *told, low, high, numbers)
+
+    starts = range(0, count, _ROWS_PER_THREAD)
+    if len(starts) < 2:
+        work(0)
+    else:
+        import numba
+
+        with ThreadPoolExecutor(numba.get_num_threads()) as pool:
+            list(pool.map(work, starts))
+    return numbers
+
+
+def _codes(
+    catalogue: Catalogue, rule: Rule, subject: End, object_: End | None, more: list[tuple[str, Mask]]
+) -> pa.Array:
+    count = len(subject.positions)
     everywhere = np.ones(count, dtype=bool)
     held: list[tuple[str, Mask]] = [(code, everywhere) for code in rule.adds_reasons]
-    held.append(("subject_crs_unknown", subject["crs_unknown"].to_numpy(dtype=bool)))
+    held.append(("subject_crs_unknown", subject.values("crs_unknown").astype(bool)))
     if object_ is not None:
-        held.append(("object_crs_unknown", object_["crs_unknown"].to_numpy(dtype=bool)))
+        held.append(("object_crs_unknown", object_.values("crs_unknown").astype(bool)))
     held += more
     held += [
         (code, everywhere)
@@ -135,8 +324,20 @@ def _codes(rule: Rule, subject: pd.DataFrame, object_: pd.DataFrame | None, more
         )
         if holds
     ]
-    told: list[list[str]] = [[] for _ in range(count)]
+    held += [(code, everywhere) for code in catalogue.conflict_codes.get(rule.id, ())]
+    # Rows that are told the same share a number: that of their set of codes.
+    texts, number = [""], np.zeros(count, np.int32)
     for code, mask in held:
-        for row in np.flatnonzero(mask):
-            told[row].append(code)
-    return [" ".join(codes) for codes in told]
+        if not mask.any():
+            continue
+        longer = [f"{text} {code}" if text else code for text in texts]
+        number = number + np.int32(len(texts)) * mask
+        used, number = _renumbered(number, 2 * len(texts))
+        texts = [(texts + longer)[k] for k in used]
+    return chosen(number, texts)
+
+
+def _renumbered(number: NDArray[np.int32], size: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Which numbers below `size` occur, and each row's place among them."""
+    occurs = np.bincount(number, minlength=size) > 0
+    return np.flatnonzero(occurs), (np.cumsum(occurs, dtype=np.int32) - np.int32(1))[number]

@@ -22,6 +22,7 @@ from sxrisk.sample.sites import choose_dump, choose_pit, choose_pond_valleys
 from sxrisk.sample.surface import burn
 from sxrisk.sample.tailings import Pond, make_pond
 from sxrisk.sample.terrain import Terrain, make_terrain
+from sxrisk.sample.utilities import Utilities, add_utilities
 
 __all__ = ["County", "DumpRecord", "GoafRecord", "make_county"]
 
@@ -68,8 +69,8 @@ class County:
         County.
     towns : list of (name, Polygon)
         Townships.
-    network, settlements, hazards, register
-        Roads and pipelines, places, planted hazards, the enterprise table.
+    network, settlements, hazards, register, utilities
+        Roads and pipelines, places, planted hazards, the enterprise table, chemical plants and town lines.
     pit, dump, ponds, goaf
         The scanned sites; the first pond is the one that is scanned.
     dumps, goafs : list
@@ -90,6 +91,7 @@ class County:
     settlements: Settlements
     hazards: Hazards
     register: Register
+    utilities: Utilities
     pit: Pit
     dump: Dump
     ponds: list[Pond]
@@ -150,7 +152,16 @@ def make_county(seed: int) -> County:
     planted += goaf_planted
     scanned = Hazard("KC-01", f"合山露天铝土矿{MARK_ZH}", "pits", Polygon(pit.outline), 48.0)
     hazards = plant(terrain, network, settlements, seed, outline, [*sites, *paths], scanned)
-    no_houses = unary_union([goaf_record.outline.buffer(48.0), *(b.outline.buffer(8.0) for b in settlements.buildings)])
+    utilities = add_utilities(
+        terrain, network, settlements, seed, outline, [*sites, *paths, *hazards.all_places(), goaf_record.outline]
+    )
+    no_houses = unary_union(
+        [
+            goaf_record.outline.buffer(48.0),
+            *(building.outline.buffer(8.0) for building in settlements.buildings),
+            *(place.buffer(40.0) for place in utilities.all_places()),
+        ]
+    )
     build_houses(settlements, network, seed, 1_480, no_houses)
     _school_by_dump(dump, settlements, planted)
     place_services(settlements, seed, unary_union([pipes, Polygon(dump.outline)]))
@@ -164,8 +175,8 @@ def make_county(seed: int) -> County:
     ]
     register = make_register(terrain, network, hazards, seed, outline, towns)
     return County(
-        seed, terrain, outline, towns, network, settlements, hazards, register, pit, dump, ponds, goaf, dumps, goafs,
-        paths, [*planted, *hazards.planted], overhead,
+        seed, terrain, outline, towns, network, settlements, hazards, register, utilities, pit, dump, ponds, goaf,
+        dumps, goafs, paths, [*planted, *hazards.planted, *utilities.planted], overhead,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from sxrisk.sample.network import TOWNSHIP
 from sxrisk.sample.planted import POSITION_SIGMA_M, Hazard
 from sxrisk.sample.readme import write_readme
 from sxrisk.sample.truth import Layer, count_by, geodesic_m, pairs_within
+from sxrisk.sample.utility_files import write_utilities
 from sxrisk.sample.write import (
     write_csv,
     write_dem,
@@ -53,6 +54,7 @@ def write_layers(folder: Path, county: County) -> list[Path]:
         *_write_lines(folder, county),
         *_write_hazards(folder, county),
         *_write_people(folder, county),
+        *write_utilities(folder, county.utilities),
         write_readme(folder / "README.md"),
     ]
     written += _write_truth(folder / "truth", county, handles)
@@ -135,6 +137,12 @@ def _write_hazards(folder: Path, county: County) -> list[Path]:
         "所属县": [COUNTY_ZH for _ in county.goafs],
     }
     hazards = county.hazards
+    blasts = {
+        **holes(hazards.blasting),
+        "爆破方法": ["深孔台阶爆破" for _ in hazards.blasting],
+        "最大单段药量(kg)": [(180.0, 60.0)[k % 2] for k in range(len(hazards.blasting))],
+        "岩性": ["中硬岩" for _ in hazards.blasting],
+    }
     towns: Columns = {
         "编号": [f"XZ-{k:02d}" for k in range(1, len(county.towns) + 1)],
         "名称": [name for name, _ in county.towns],
@@ -146,9 +154,7 @@ def _write_hazards(folder: Path, county: County) -> list[Path]:
         write(folder / "tailings_ponds.gpkg", "尾矿库", ponds, [Polygon(p.outline) for p in county.ponds], "EPSG:4490"),
         write(folder / "pits.gpkg", "露天矿", holes(hazards.pits), places(hazards.pits), "EPSG:4490"),
         write(folder / "quarries.gpkg", "采石场", holes(hazards.quarries), places(hazards.quarries), "EPSG:4547"),
-        write(
-            folder / "blasting_sites.gpkg", "爆破作业点", holes(hazards.blasting), places(hazards.blasting), "EPSG:4490"
-        ),
+        write(folder / "blasting_sites.gpkg", "爆破作业点", blasts, places(hazards.blasting), "EPSG:4490"),
         write(folder / "dumps.gpkg", "排土场", dumps, [item.outline for item in county.dumps], "EPSG:4526"),
         write(folder / "goafs.gpkg", "采空区", goafs, [item.outline for item in county.goafs], "EPSG:4547"),
         write(folder / "townships.gpkg", "乡镇界", towns, [shape for _, shape in county.towns], "EPSG:4490"),
@@ -215,6 +221,16 @@ def _truth_layers(county: County, handles: dict[str, str]) -> dict[str, Layer]:
         "blasting": layer("blasting", [h.key for h in hazards.blasting], [h.place for h in hazards.blasting]),
         "dumps": layer("dumps", ["PTC-01"], [county.dumps[0].outline]),
         "goafs": layer("goafs", [g.key for g in county.goafs], [g.outline for g in county.goafs]),
+        "power_lines": layer(
+            "power_lines",
+            [line.key for line in county.utilities.power_lines],
+            [line.line for line in county.utilities.power_lines],
+        ),
+        "gas_pipes": layer(
+            "gas_pipes",
+            [pipe.key for pipe in county.utilities.gas_pipes],
+            [pipe.line for pipe in county.utilities.gas_pipes],
+        ),
     }
 
 
@@ -228,6 +244,8 @@ def _write_truth(folder: Path, county: County, handles: dict[str, str]) -> list[
         *pairs_within("DUMP-2H-R", layers["dumps"], layers["buildings"], twice_height, "advisory"),
         *pairs_within("DUMP-2H", layers["dumps"], layers["schools"], twice_height, "suspected"),
         *_goaf_pairs(county, layers),
+        *pairs_within("OP-9b-35", layers["power_lines"], layers["buildings"], 10.0, "permit_to_be_shown"),
+        *pairs_within("UG-4-MA", layers["gas_pipes"], layers["buildings"], 1.5, "suspected"),
     ]
     for name in ("pits", "quarries", "blasting"):
         pairs += pairs_within("P-35c", layers[name], layers["pipelines"], 200.0, "permit_to_be_shown")
@@ -278,6 +296,7 @@ def _write_truth(folder: Path, county: County, handles: dict[str, str]) -> list[
         write_json(folder / "pairs.json", {**note, "pairs": pairs}),
         write_json(folder / "overhead_ponds.json", {**note, "cases": _overhead(county)}),
         write_json(folder / "enterprises.json", county.register.truth),
+        write_json(folder / "chemical_units.json", {"synthetic": SYNTHETIC_NOTE, "units": county.utilities.truth}),
         write_json(folder / "counts.json", counts),
         write_json(folder / "hospitals.json", {"note": "true places of the layer in GCJ-02", "hospitals": hospitals}),
     ]

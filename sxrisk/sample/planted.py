@@ -33,6 +33,10 @@ POSITION_SIGMA_M = {
     "schools": 0.3,
     "hospitals": 5.0,
     "roads": 0.5,
+    "chemical_sites": 1.0,
+    "chemical_units": 5.0,
+    "power_lines": 0.5,
+    "gas_pipes": 0.2,
 }
 """1 sigma of a position by layer, m; the project file states the same."""
 

@@ -55,6 +55,10 @@ _LAYERS = (
     ("schools", "school", "schools.geojson", "EPSG:4490", "schools", "学校", "Schools"),
     ("hospitals", "hospital", "hospitals.geojson", "GCJ-02", "hospitals", "医院（GCJ-02 偏移坐标）", "Hospitals"),
     ("roads", "road", "roads.dxf", "EPSG:4547", "roads", "公路（CAD，图层名即道路等级）", "Roads"),
+    ("plants", "enterprise", "chemical_sites.gpkg", "", "chemical_sites", "化工企业厂界", "Chemical plants (fences)"),
+    ("chemicals", "chemical_unit", "chemical_units.xlsx", "EPSG:4490", "chemical_units", "危化单元", "Chemical units"),
+    ("power", "power_line", "power_lines.geojson", "EPSG:4490", "power_lines", "架空电力线", "Power lines"),
+    ("gas", "gas_pipe", "gas_pipes.geojson", "EPSG:4490", "gas_pipes", "城镇燃气管", "Town gas mains"),
     ("rivers", "river", "rivers.geojson", "EPSG:4490", None, "河流", "Rivers"),
     ("accidents", "accident", "accidents.csv", "EPSG:4490", None, "历年事故", "Accidents"),
 )  # fmt: skip

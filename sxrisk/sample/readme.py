@@ -26,8 +26,11 @@ _TEXT = """\
 | villages, buildings, schools .geojson | 村庄、建筑、学校 | villages, buildings, schools | EPSG:4490 |
 | hospitals.geojson | 医院，**GCJ-02 偏移坐标** | hospitals, **shifted GCJ-02 coordinates** | GCJ-02 |
 | roads.dxf | 公路，CAD 图层名为道路等级 | roads, the CAD layer is the class | EPSG:4547 |
+| chemical_sites.gpkg | 化工企业厂界 | fences of chemical plants | EPSG:4490 |
+| chemical_units.xlsx | 危险化学品单元，两行表头、合并单元格 | chemical units, merged header cells | EPSG:4490 |
+| power_lines, gas_pipes .geojson | 架空电力线、城镇燃气管 | overhead power lines, town gas mains | EPSG:4490 |
 | rivers.geojson, accidents.csv | 河流、历年事故 | river, past accidents | EPSG:4490 |
-| truth/*.json | 真值：对象对，错误行，头顶库 | truth: pairs, bad rows, overhead ponds | |
+| truth/*.json | 真值：对象对，错误行，头顶库，危化单元周边人口 | truth: pairs, bad rows, ponds, people by plants | |
 | ../scans/*.laz | 激光扫描（LAS 1.4，按测站） | laser scans, one file a station | EPSG:4547 + 5737 |
 | ../scans/truth.json | 扫描真值：体积、位移、配准误差、测站 | volumes, movement, misregistration, stations | |
 

@@ -120,15 +120,15 @@ CASES: dict[str, tuple[Change, str, str]] = {
     "truncated DEM": (cut("dem.tif", 0.6), "dem.tif: ", "It may be cut short or damaged: export or copy it again"),
     "height system of the DEM": (project("EPSG:5737", "EPSG:4490"), "dem.tif: ", "is no height system; expected"),
     "override of no rule": (
-        rules('[rules.overrides."P-35x"]\nvalue = 3'), "tiny.toml: rules.overrides: ", "Did you mean P-35",
+        rules('[rules.overrides."P-35x"]\nvalue = 3'), "rules.overrides: ", "Did you mean P-35",
     ),
     "override of no key": (
-        rules('[rules.overrides."P-35c"]\nvalu = 3'), "tiny.toml: rules.overrides.P-35c: ", "expected value, min_value",
+        rules('[rules.overrides."P-35c"]\nvalu = 3'), "rules.overrides.P-35c: ", "expected value, min_value",
     ),
     "override out of range": (
         rules('[rules.overrides."P-35c"]\nvalue = -5'), "rules.overrides.P-35c: value: ", "greater than or equal to 0",
     ),
-    "value of no rule": (rules('[rules.values."T-HO"]\na = 3'), "tiny.toml: rules.values: ", "Did you mean T-OH"),
+    "value of no rule": (rules('[rules.values."T-HO"]\na = 3'), "rules.values: ", "Did you mean T-OH"),
     "value below 0": (
         rules('[rules.values."T-OH"]\ncorridor_half_width_m = -3'),
         "rules.values.T-OH.corridor_half_width_m: ",

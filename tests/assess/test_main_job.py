@@ -18,7 +18,9 @@ KIND_OF_LAYER = {
     "dumps": "waste_dump",
     "goafs": "goaf",
     "hospitals": "hospital",
+    "gas_pipes": "gas_pipe",
     "pipelines": "pipeline",
+    "power_lines": "power_line",
     "pits": "open_pit",
     "quarries": "quarry",
     "roads": "road",
@@ -99,6 +101,20 @@ def test_deep_mines_without_monitoring_are_told_apart(sample: Path, findings: gp
     deep = truth(sample, "enterprises.json")["deep_mines"]
     expected = {mine["id"] for mine in deep if mine["expected"] == "advisory"}
     assert set(findings.loc[findings["rule_id"] == "PLAN-800", "subject_id"]) == expected
+
+
+def test_chemical_units_are_graded_by_what_lies_there_and_who_lives_near(
+    sample: Path, findings: gpd.GeoDataFrame
+) -> None:
+    graded = findings[findings["rule_id"] == "HI-GRADE"].set_index("subject_id")
+    # Chlorine 40 t of 5 t with beta 4 is 32, alpha 0.5 to 2 for nobody to 7020 people: R 16 to 64, grade 3 or 2.
+    # Ammonia 240 t of 10 t with beta 2 is 48, alpha 0.5 to 2: R 24 to 96. Methanol and petrol: 12.25, nobody near: 6.1.
+    assert dict(graded["result"]) == {"HG-01-C1": "2–3", "HG-02-C1": "2–3", "HG-03-C1": "4"}
+    people = {unit["unit"]: unit for unit in truth(sample, "chemical_units.json")["units"]}
+    for unit, text in graded["details"].items():
+        told = json.loads(text)
+        assert told["population_low"] == people[unit]["population_low"]
+        assert told["population_high"] == people[unit]["population_high"]
 
 
 def test_bad_rows_are_set_aside_and_counted(sample: Path, result: RunResult) -> None:

@@ -9,7 +9,7 @@ import shapely
 from pyproj import CRS
 
 import sxrisk
-from sxrisk.crs import geographic_transform, move_geometries, parse_crs, plan_transform
+from sxrisk.crs import geographic_transform, move_geometries, parse_crs, plan_transform, reproject_geometries
 from sxrisk.errors import CRSError
 
 # Rooms that may use PROJ's own transformers: crs checks them; sample knows its one system and plants errors on purpose.
@@ -83,3 +83,15 @@ def test_geometries_move_with_their_vertices() -> None:
     there = move_geometries(box, "EPSG:4490", "EPSG:4546")
     assert there.area == pytest.approx(8900.0 * 11_100.0, rel=0.01)
     assert move_geometries(there, "EPSG:4546", "EPSG:4326").equals_exact(box, 1e-10)
+
+
+def test_a_polygon_that_crosses_itself_keeps_every_corner_when_it_is_densified() -> None:
+    bow_tie = shapely.Polygon([(500_000, 4_100_000), (540_000, 4_130_000), (540_000, 4_100_000), (500_000, 4_130_000)])
+    placed = reproject_geometries(np.array([bow_tie], dtype=object), CRS.from_epsg(4547))[0]
+    corners = np.column_stack(
+        plan_transform(CRS.from_epsg(4547), CRS.from_epsg(4490))(*np.array(bow_tie.exterior.coords).T)
+    )
+    placed_xy = shapely.get_coordinates(placed)
+    assert len(placed_xy) > len(corners)
+    for corner in corners:
+        assert np.abs(placed_xy - corner).max(axis=1).min() < 1e-9

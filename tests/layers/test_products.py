@@ -9,6 +9,7 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
+from pyproj import CRS
 from rasterio.transform import from_origin
 
 from sxrisk.errors import CRSError, FileFormatError, GeometryError, InputError, OutputError
@@ -45,6 +46,16 @@ def test_dem(tmp_path: Path) -> None:
     assert dem.y.values.tolist() == [4_187_995, 4_187_985, 4_187_975]
 
 
+def test_a_dem_knows_its_heights_from_the_file_or_not_at_all(tmp_path: Path) -> None:
+    heights = np.full((3, 3), 900.0, dtype=np.float32)
+    own = write_dem(tmp_path / "own.tif", heights, crs="EPSG:4547+5737")
+    assert read_dem(own).attrs["vertical_crs"] == "EPSG:5737"
+    assert read_dem(own, crs="EPSG:4547", vertical_crs="EPSG:5737").attrs["vertical_crs"] == "EPSG:5737"
+    # The same zone in the numbering with zone prefix is another system; in other words it is the same one.
+    assert read_dem(own, crs=CRS(4547).to_wkt()).rio.crs.to_epsg() == 4547
+    assert read_dem(write_dem(tmp_path / "none.tif", heights)).attrs["vertical_crs"] == ""
+
+
 def test_dem_that_stands_on_its_head_is_turned(tmp_path: Path) -> None:
     heights = np.arange(6, dtype=np.float32).reshape(2, 3)
     south_up = rasterio.Affine(10, 0, 455_000, 0, 10, 4_188_000)
@@ -61,6 +72,15 @@ def test_dem_that_stands_on_its_head_is_turned(tmp_path: Path) -> None:
         ({}, {"crs": "GCJ-02"}, CRSError, "an elevation model in gcj02 cannot be placed exactly"),
         ({}, {"vertical_crs": "EPSG:4547"}, CRSError, "is no height system"),
         ({}, {"vertical_crs": "sea"}, CRSError, "'sea' is no height system"),
+        ({}, {"crs": "EPSG:4546"}, CRSError, "the file says .*CM 114E, but .*CM 111E is declared"),
+        ({}, {"crs": "EPSG:4490"}, CRSError, "the file says .*CM 114E, but China Geodetic"),
+        (
+            {"crs": "EPSG:4547+5773"},
+            {"vertical_crs": "EPSG:5737"},
+            CRSError,
+            "the file's heights are in EGM96 height, but Yellow Sea 1985 height is declared",
+        ),
+        ({}, {"vertical_crs": "EPSG:6360"}, CRSError, "the heights are in US survey foot; expected metres"),
         ({"transform": rasterio.Affine(7, 7, 455_000, 7, -7, 4_188_000)}, {}, InputError, "the grid is rotated"),
     ],
 )

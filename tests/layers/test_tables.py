@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from sxrisk.crs import geodesic_distance_m, wgs84_to_bd09, wgs84_to_gcj02
 from sxrisk.errors import CRSError, FileFormatError, InputError, MissingFieldError, ParameterError
-from sxrisk.layers import load_layer, read_layer
+from sxrisk.layers import kind, load_layer, read_layer
+from sxrisk.layers.tables import delimited
+from sxrisk.layers.tables import text as text_files
 
 CHINESE = "编号,名称,经度,纬度,采深(m)\nA1,合山煤矿,112.51,37.81,650\nA2,北沟煤矿,112.52,37.82,800\n"
 
@@ -47,8 +49,7 @@ def test_the_frame_has_the_canonical_form(tmp_path: Path) -> None:
     frame = read_layer(write(tmp_path, CHINESE), kind="underground_mine", crs="EPSG:4490", position_sigma_m=5.0)
     assert list(frame.columns) == [
         "id", "name", "kind", "county", "position_sigma_m", "crs_source", "source_file", "source_row",
-        "mining_depth_m", "mineral", "ground_pressure_monitoring", "status", "mining_method",
-        "operator", "built_on", "permitted_on", "经度", "纬度", "geometry",
+        *[attribute.name for attribute in kind("underground_mine").attributes], "经度", "纬度", "geometry",
     ]  # fmt: skip
     assert frame.crs.to_epsg() == 4490
     assert frame.loc[0, "geometry"].equals(shapely.Point(112.51, 37.81))
@@ -103,10 +104,25 @@ def test_strict_refuses_what_would_be_rejected(tmp_path: Path) -> None:
         read_layer(path, kind="settlement", crs="CGCS2000", strict=True)
 
 
-def test_a_file_swapped_throughout_is_refused(tmp_path: Path) -> None:
+def test_columns_exchanged_throughout_are_put_right_and_told(tmp_path: Path) -> None:
     path = write(tmp_path, rows_of(4).replace("经度,纬度", "纬度,经度"))
-    with pytest.raises(InputError, match="latitude and longitude are swapped in 4 of 4 rows"):
-        read_layer(path, kind="settlement", crs="CGCS2000")
+    loaded = load_layer(path, kind="settlement", crs="CGCS2000")
+    assert loaded.frame.geometry.iloc[3].equals(shapely.Point(112.503, 37.503))
+    issue = next(issue for issue in loaded.report.issues if issue.code == "axes_exchanged")
+    assert issue.count == 4
+    assert issue.detail == "'经度' holds the northing (latitude), '纬度' the easting (longitude)"
+    path = write(tmp_path, "编号,东坐标,北坐标\nA,4188000,455000\nB,4188100,455100\n", name="m.csv")
+    loaded = load_layer(path, kind="settlement", crs="EPSG:4547")
+    assert loaded.frame.geometry.iloc[0].x == pytest.approx(113.49, abs=0.01)
+    assert any(issue.code == "axes_exchanged" for issue in loaded.report.issues)
+
+
+def test_degrees_among_metres_and_metres_among_degrees(tmp_path: Path) -> None:
+    loaded = load_layer(write(tmp_path, rows_of(4, "X,坏,455000,4188000\n")), kind="settlement", crs="CGCS2000")
+    assert loaded.rejects["reason"].tolist() == ["metres_among_degrees"]
+    text = "编号,东坐标,北坐标\nA,455000,4188000\nB,455100,4188000\nC,455000,4188100\nD,113.5,37.8\n"
+    loaded = load_layer(write(tmp_path, text, name="m.csv"), kind="settlement", crs="EPSG:4547")
+    assert loaded.rejects[["source_row", "reason"]].to_numpy().tolist() == [[5, "degrees_among_metres"]]
 
 
 def test_surveyors_x_is_north(tmp_path: Path) -> None:
@@ -122,14 +138,13 @@ def test_eastings_that_name_their_zone(tmp_path: Path) -> None:
     plain = read_layer(
         write(tmp_path, "编号,东坐标,北坐标\nA,455000,4188000\n", name="p.csv"), kind="settlement", crs=4547
     )
-    text = "编号,东坐标,北坐标\nA,38455000,4188000\nB,37600000,4188000\nC,455000,4188000\n"
+    text = "编号,东坐标,北坐标\nA,38455000,4188000\nB,37600000,4188000\n"
     loaded = load_layer(write(tmp_path, text), kind="settlement", crs="EPSG:4547")
     assert loaded.frame.geometry.iloc[0].equals_exact(plain.geometry.iloc[0], 1e-11)
-    assert loaded.frame.geometry.iloc[2].equals_exact(plain.geometry.iloc[0], 1e-11)
     assert loaded.frame.geometry.iloc[1].x == pytest.approx(112.137, abs=0.01)
     zones = [issue for issue in loaded.report.issues if issue.code == "zone_prefix_recognised"]
     assert {issue.detail.rsplit(" ", 1)[-1]: issue.rows for issue in zones} == {"EPSG:4526": (2,), "EPSG:4525": (3,)}
-    bare = read_layer(write(tmp_path, text.rsplit("C,", 1)[0], name="d.csv"), kind="settlement", crs="CGCS2000")
+    bare = read_layer(write(tmp_path, text, name="d.csv"), kind="settlement", crs="CGCS2000")
     assert bare.geometry.iloc[1].equals_exact(loaded.frame.geometry.iloc[1], 1e-12)
 
 
@@ -200,7 +215,9 @@ def test_words_of_an_enterprise_list(tmp_path: Path) -> None:
 def test_duplicate_and_missing_ids(tmp_path: Path) -> None:
     text = "编号,经度,纬度\nA,112.5,37.5\nA,112.6,37.6\nA#2,112.7,37.7\n,112.8,37.8\nA,112.9,37.9\n"
     loaded = load_layer(write(tmp_path, text), kind="settlement", crs="CGCS2000")
-    assert loaded.frame["id"].tolist() == ["A", "A#3", "A#2", "settlement-5", "A#4"]
+    ids = loaded.frame["id"].tolist()
+    assert ids[2] == "A#2" and ids[3].startswith("settlement-") and len(set(ids)) == 5
+    assert all(name.startswith("A#") and len(name) == 10 for name in (ids[0], ids[1], ids[4]))
     assert loaded.frame["id"].is_unique
     duplicate = next(issue for issue in loaded.report.issues if issue.code == "duplicate_id")
     assert duplicate.rows == (3, 6)
@@ -409,3 +426,26 @@ def test_dates_of_building_and_permit(tmp_path: Path) -> None:
     assert issues["date_not_understood"].rows == (11,)
     assert "早年" in issues["date_not_understood"].detail
     assert issues["day_assumed"].count == 3
+
+
+field = st.sampled_from(["a", "", "甲", '"x,y"', '"two\nlines"', '"say ""hi"""', "112.5", " ", '5" pipe', '""'])
+
+
+@given(st.lists(st.lists(field, min_size=3, max_size=3), min_size=1, max_size=30), st.integers(1, 60))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_read_in_pieces_is_the_same_file(tmp_path: Path, rows: list[list[str]], size: int) -> None:
+    """Only the length of the pieces differs; a quote inside an unquoted field keeps a piece whole."""
+    text = "id,name,note\n" + "".join(",".join(row) + "\n" for row in rows)
+    path = write(tmp_path, text)
+
+    def read(piece: int) -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(delimited, "_PIECE_CHARACTERS", piece)
+            patch.setattr(text_files, "_BLOCK_BYTES", piece)
+            try:
+                source = delimited.read_csv(path, encoding=None, known=frozenset(["id", "name"]))
+            except InputError as error:
+                return str(error).split(", column")[0]
+        return source.table.to_numpy().tolist(), source.rows.tolist(), source.broken
+
+    assert read(size) == read(10**9)

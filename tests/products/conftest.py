@@ -61,6 +61,19 @@ def make_pack(made_up: ModuleType) -> Callable[..., PackInput]:
                 "original": ['{"名称": "=cmd()"}'],
             }
         )
+        quality = pd.DataFrame(
+            {
+                "layer": ["enterprises", ""],
+                "kind": ["enterprise", "pipeline"],
+                "code": ["told_by_reader", ""],
+                "severity": ["warning", "not_checked"],
+                "count": [0, 3],
+                "ids": ["", "P-5"],
+                "detail": ["encoding_guessed: read as GBK", ""],
+                "sentence_zh": ["读取图层“enterprises”时发现：encoding_guessed: read as GBK", "没有图层"],
+                "sentence_en": ["Noted while layer enterprises was read: encoding_guessed: read as GBK", "no layer"],
+            }
+        )
         parts: dict[str, Any] = {
             "title_zh": "合山县安全风险筛查成果",
             "title_en": "Heshan county safety-risk screening",
@@ -70,6 +83,7 @@ def make_pack(made_up: ModuleType) -> Callable[..., PackInput]:
             "layers": made_up.layers(),
             "not_applied": unchecked,
             "rejects": rejects,
+            "quality": quality,
             "catalogue": made_up.catalogue(),
             "heatmap": made_up.heatmap(),
             "grid": made_up.grid(found),

@@ -42,7 +42,7 @@ def test_pack_has_what_the_design_names(pack):
 
 def test_workbook_has_no_live_formula_and_keeps_every_finding(pack, pack_input):
     book = openpyxl.load_workbook(pack / "findings.xlsx")
-    assert book.sheetnames == ["筛查清单", "按判据统计", "未能核查项", "退回数据行", "说明"]
+    assert book.sheetnames == ["筛查清单", "按判据统计", "数据质量", "未能核查项", "退回数据行", "说明"]
     sheet = book["筛查清单"]
     assert sheet.max_row == len(pack_input.findings) + 1
     assert sheet.freeze_panes == "E2" and sheet.auto_filter.ref.startswith("A1:")
@@ -73,6 +73,9 @@ def test_report_says_what_must_be_said(pack):
     assert "不是执法结论" in text
     cells = "\n".join(cell.text for table in document.tables for row in table.rows for cell in row.cells)
     assert "第三十条（三）" in cells and "编制" in cells and "合山镇" in cells
+    # What was not checked is grouped by what is missing; what is odd in the data is told in words.
+    assert "没有图层" in text and "缺少属性" in text and "数据质量" in text
+    assert "字符编码为推断（read as GBK）" in cells
     # Two pictures of the region and one of each site.
     assert len(document.inline_shapes) == 4
 

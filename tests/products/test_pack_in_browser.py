@@ -1,8 +1,10 @@
 """The review pack as people open it: by double click, in a browser, without a network."""
 
+import pandas as pd
 import pytest
 
-from sxrisk.products.text import finding_sentence
+from sxrisk.products import write_pack
+from sxrisk.products.text import detail_pairs, finding_sentence, format_value, result_words
 
 pytestmark = pytest.mark.browser
 
@@ -132,6 +134,62 @@ def test_sentences_are_the_same_in_page_and_report(visit, pack, pack_input):
         page.evaluate("l => SX.setLanguage(l)", language)
         shown = page.evaluate("a => a.map(i => SX.sentence(i))", short)
         assert shown == [finding_sentence(frame.iloc[i].to_dict(), language) for i in short]
+
+
+def test_what_changed_is_shown_and_filtered(visit, make_pack, tmp_path):
+    pack = make_pack(sites=())
+    found = pack.findings.copy()
+    found["change"] = ["new", "worse", *["unchanged"] * (len(found) - 2)]
+    found.loc[0, ["treatment", "status", "metric", "result", "details"]] = [
+        "in_progress", "classified", "households", "1-2/3", '{"stake": "K1+000-K2+000", "objects": ["school/XX-06"]}',
+    ]  # fmt: skip
+    gone = pd.DataFrame({"change": [*found["change"], "gone"]})
+    write_pack(tmp_path, make_pack(sites=(), findings=found, changes=gone))
+    visited = visit(tmp_path / "index.html")
+    page = visited.page
+    page.get_by_role("tab", name="概览").click()
+    counts = "".join(page.locator(".changes").inner_text().split())
+    assert counts == f"新增1加重1不变{len(found) - 2}减轻0消失1"
+    page.locator(".changes button").first.click()
+    assert page.evaluate("SX.shown.map(i => SX.get(i, 'change'))") == ["new"]
+    page.locator(".rows .row").first.click()
+    told = page.locator("#inspector").inner_text()
+    for words in ("整改中", "新增", "一级二类地区或三级地区", "学校 XX-06", "K1+000-K2+000"):
+        assert words in told, words
+    shown = page.evaluate("[SX.sentence(0), SX.result(0), ...SX.details(0).flat()]")
+    row = found.iloc[0].to_dict()
+    expected = [finding_sentence(row, "zh"), result_words("households", "1-2/3", "zh")]
+    assert shown == expected + [text for pair in detail_pairs(row["details"], "zh") for text in pair]
+    assert_clean(visited)
+
+
+def test_without_an_earlier_run_there_is_no_filter_for_changes(visit, pack):
+    page = visit(pack / "index.html").page
+    assert page.locator(".filters select").count() == 4 and page.locator(".filters select").nth(3).is_hidden()
+
+
+def test_quality_of_the_data_is_listed_in_words(visit, pack):
+    page = visit(pack / "index.html").page
+    page.get_by_role("tab", name="成果资料").click()
+    page.get_by_role("button", name="数据质量").click()
+    text = page.locator("dialog").inner_text()
+    assert "字符编码为推断（read as GBK）" in text and "警告" in text and "没有图层" not in text
+    page.locator("dialog .close").click()
+    assert page.get_by_role("link", name="清单 GeoJSON").get_attribute("href") == "findings.geojson"
+
+
+def test_numbers_and_figures_are_written_as_in_the_report(visit, pack):
+    page = visit(pack / "index.html").page
+    for value, unit in (
+        (3e-6, "1/a"),
+        (9.96e-7, "1/a"),
+        (0.0, "1/a"),
+        (107.0, "1"),
+        (0.5, "1"),
+        (1204.6, "m"),
+        (-4.0, "1"),
+    ):
+        assert page.evaluate("([v, u]) => SX.format(v, u)", [value, unit]) == format_value(value, unit, "zh")
 
 
 def test_filtering_a_finding_out_closes_its_inspector(visit, pack):

@@ -65,10 +65,10 @@ def test_arrival_along_the_path_and_straight_distance():
     assert straight["C0"] == pytest.approx(600.0, abs=1e-3)
     assert straight["C1"] == pytest.approx(np.hypot(600, 60), abs=1e-3)
     whole = found[found["metric"] == "flow_path_length"].iloc[0]
-    assert whole.value == pytest.approx(1010.0, abs=0.1)
+    assert whole.value == pytest.approx(1000.0 + 2 * np.hypot(5.0, 10.0), abs=0.1)
     row = found[found["metric"] == "flow_path_distance"].iloc[0]
     assert GEOD.geometry_length(row.geometry) == pytest.approx(row.value, abs=0.01)
-    assert row.sigma == pytest.approx(5.0)
+    assert row.sigma == pytest.approx(np.hypot(5.0, 0.01 * row.value))
     assert found[found["metric"] == "toe_elevation"]["value"].iloc[0] == pytest.approx(1005.0, abs=0.3)
 
 

@@ -13,7 +13,6 @@ from scipy.optimize import minimize_scalar
 
 from sxrisk.rules import check_distances
 from sxrisk.rules._pairs import Pieces, pairs_within
-from sxrisk.rules._plane import from_local_tm, to_local_tm
 
 GEOD = pyproj.Geod(ellps="GRS80")
 LON = st.floats(110.3, 114.5)
@@ -136,19 +135,3 @@ def test_pair_sets_equal_exhaustive_search():
     expected = np.argwhere(every <= limit[:, None])
     assert np.column_stack([pairs.left, pairs.right]).tolist() == expected.tolist()
     np.testing.assert_allclose(pairs.distance_m, every[tuple(expected.T)], atol=1e-6)
-
-
-def test_local_plane_there_and_back():
-    rng = np.random.default_rng(3)
-    lon0, lat0 = rng.uniform(110, 114, 50), rng.uniform(34, 41, 50)
-    x, y = rng.uniform(-3e4, 3e4, (2, 50))
-    lon, lat = from_local_tm(x, y, lon0, lat0)
-    back = to_local_tm(lon, lat, lon0, lat0)
-    np.testing.assert_allclose(back, [x, y], atol=1e-6)
-    exact = [
-        pyproj.Transformer.from_crs(
-            4490, f"+proj=tmerc +lon_0={a!r} +lat_0={b!r} +ellps=GRS80", always_xy=True
-        ).transform(c, d)
-        for a, b, c, d in zip(lon0.tolist(), lat0.tolist(), lon, lat, strict=True)
-    ]
-    np.testing.assert_allclose(np.array(exact).T, [x, y], atol=1e-4)

@@ -469,3 +469,103 @@ def test_position_worse_than_the_limit_gives_a_lead_not_a_colour():
     row = run(PIPE, coarse).findings.query("rule_id == 'P-30c'").iloc[0]
     assert (row.status, row.colour) == ("too_close_to_call", "blue")
     assert row.probability < 0.05
+
+
+def gaps_of(outcome: RuleOutcome, rule_id: str) -> dict[str, int]:
+    rows = outcome.not_applied[outcome.not_applied["rule_id"] == rule_id]
+    return dict(zip(rows["reason"], rows["count"], strict=True))
+
+
+def test_a_rank_is_a_number_when_it_was_read():
+    station = layer("pipeline_facility", square(0, 0, 10), station_class=[3.0], medium="natural_gas")
+    village = layer("settlement", square(30, 0, 100), population=500.0)
+    assert set(told(run(station, village), "ST-1-3")) == {("pipeline_facility-0", "settlement-0")}
+    assert told(run(station, village), "ST-1-2") == {}
+
+
+def test_a_word_that_no_vocabulary_has_is_a_gap_and_no_silence():
+    warehouse = layer("chemical_unit", square(0, 0, 10), facility_type=["class_a_warehouse"])
+    railways = layer(
+        "railway", line((20, -500), (20, 500)), line((25, -500), (25, 500)), railway_class=["地方铁路", ""]
+    )
+    outcome = run(warehouse, railways)
+    assert told(outcome, "HC-8-R") == {}
+    assert gaps_of(outcome, "HC-8-R") == {"word_not_known:railway_class": 1, "attribute_missing:railway_class": 1}
+    catalogue = load_catalogue()
+    assert "词表" in catalogue.reason_text("word_not_known:railway_class", "zh")
+    assert "vocabulary" in catalogue.reason_text("word_not_known:railway_class", "en")
+
+
+def test_a_word_not_known_is_no_mineral_but_coal_either():
+    pits = layer("open_pit", square(0, 0, 400), mineral=["神秘矿石"], depth_m=[250.0], slope_height_m=[250.0])
+    outcome = run(pits)
+    assert told(outcome, "MH-PIT-200") == {}
+    assert gaps_of(outcome, "MH-PIT-200") == {"word_not_known:mineral": 1}
+
+
+def test_class_a_buildings_look_at_schools_hospitals_and_villages():
+    units = layer(
+        "chemical_unit",
+        square(0, 0, 10),
+        square(2000, 0, 10),
+        facility_type=["class_a_warehouse", "class_a_plant"],
+        quantity_t=[1.0, 1.0],
+    )
+    people = [layer(kind, square(20, 0, 10), square(2020, 0, 10)) for kind in ("school", "hospital", "settlement")]
+    outcome = run(units, *people)
+    for number, rules in ((0, ("HC-8-C", "HC-8-H-S")), (1, ("HC-6-C", "HC-6-I-S"))):
+        strict, doubtful = (told(outcome, rule) for rule in rules)
+        for kind in ("school", "hospital", "settlement"):
+            assert strict[f"chemical_unit-{number}", f"{kind}-{number}"] == "violation"
+        for kind in ("school", "hospital"):
+            assert doubtful[f"chemical_unit-{number}", f"{kind}-{number}"] == "suspected"
+
+
+def test_facilities_of_town_gas_and_chemicals_are_not_under_the_pipeline_law():
+    facilities = layer(
+        "pipeline_facility",
+        *(square(200 * k, 0, 10) for k in range(4)),
+        medium=["natural_gas", "hazardous_chemical", "natural_gas", ""],
+        network=["", "", "urban", ""],
+    )
+    power = layer("power_line", line((-100, 5), (900, 5)), built_on=pd.Timestamp(2024, 1, 1))
+    found = told(run(facilities, power), "P-29")
+    assert set(found) == {("power_line-0", "pipeline_facility-0"), ("power_line-0", "pipeline_facility-3")}
+
+
+def test_what_was_built_in_the_year_whose_day_is_unknown_is_no_violation():
+    ponds = layer(
+        "tailings_pond",
+        *(square(500 * k, 0, 50) for k in range(3)),
+        built_on=[pd.Timestamp(2019, 6, 1), pd.Timestamp(2020, 6, 1), pd.Timestamp(2021, 1, 1)],
+    )
+    river = layer("river", line((-100, 300), (2000, 300)), river_class="yellow_river")
+    outcome = run(ponds, river)
+    assert set(told(outcome, "T-RIV")) == {("tailings_pond-2", "river-0")}
+    assert gaps_of(outcome, "T-RIV")["effective_day_unknown:built_on"] == 1
+
+
+def test_the_yellow_river_law_holds_from_its_own_day():
+    """In force on 2023-04-01: a pond of 2022-06 is older, though the law was adopted in that year."""
+    days = [pd.Timestamp(2022, 6, 1), pd.Timestamp(2023, 3, 31), pd.Timestamp(2023, 4, 1)]
+    ponds = layer("tailings_pond", *(square(100 * k, 0, 50) for k in range(3)), built_on=days)
+    zone = layer("river_bank_zone", square(-10, -10, 500), river_class="yellow_river")
+    assert set(told(run(ponds, zone), "T-RIV'")) == {("tailings_pond-2", "river_bank_zone-0")}
+
+
+def test_a_line_that_crosses_and_then_runs_alongside_is_told():
+    """The first pipe crosses the road and follows it at 2 m, the second only crosses it at a right angle."""
+    pipes = layer(
+        "pipeline",
+        line((0, -300), (0, -1), (2, 0), (2, 2000)),
+        line((-300, 500), (300, 500)),
+        medium="natural_gas",
+        network="transmission",
+    )
+    road = layer("road", line((1, -100), (1, 100), (0, 110), (0, 2500)), road_class="national")
+    outcome = run(pipes, road)
+    rows = outcome.not_applied[outcome.not_applied["reason"] == "crosses_and_parallel"]
+    assert set(rows["subject_id"]) == {"pipeline-0"}
+    assert "GP-3-W" in set(rows["rule_id"]) and (rows["count"] == 1).all()
+    for language, word in (("zh", "并行"), ("en", "side by side")):
+        assert word in load_catalogue().reason_text("crosses_and_parallel", language)

@@ -120,6 +120,7 @@ def test_planted_distances_by_another_way(layers: Path) -> None:
     files = {"buildings": "buildings.geojson", "villages": "villages.geojson", "pits": "pits.gpkg"}
     files |= {"quarries": "quarries.gpkg", "blasting": "blasting_sites.gpkg", "dumps": "dumps.gpkg"}
     files |= {"goafs": "goafs.gpkg", "pipelines": "pipelines.shp", "schools": "schools.geojson"}
+    files |= {"power_lines": "power_lines.geojson", "gas_pipes": "gas_pipes.geojson"}
     frames = {name: gpd.read_file(layers / file).to_crs(4547).set_index("编号") for name, file in files.items()}
     checked = 0
     for pair in _read(layers / "truth" / "planted.json")["pairs"]:

@@ -9,7 +9,7 @@
     data,
     meta,
     language: meta.language,
-    filter: { text: "", colours: new Set(), status: "", rule: "", county: "" },
+    filter: { text: "", colours: new Set(), status: "", rule: "", county: "", change: "" },
     sort: { column: "colour", down: false },
     shown: [],
     selected: -1,
@@ -27,10 +27,14 @@
   SX.fill = (template, values) =>
     template.replace(/\{(\w+)\}/g, (whole, key) => (Object.hasOwn(values, key) ? String(values[key]) : whole));
 
+  // Units of numbers so small that they are written with a power of ten.
+  const POWERS = new Set(["1/a"]);
+  const power = (value) => (value === 0 ? "0" : value.toExponential(1).replace("e", "×10^").replace("+", ""));
   SX.format = (value, unit) => {
     if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+    if (POWERS.has(unit)) return `${power(value)} ${SX.text("unit", unit)}`;
     const size = Math.abs(value);
-    const places = size < 10 ? 2 : size < 1000 ? 1 : 0;
+    const places = unit === "1" && Number.isInteger(value) ? 0 : size < 10 ? 2 : size < 1000 ? 1 : 0;
     return SX.withUnit(SX.thousands(value.toFixed(places)), unit);
   };
   // A coded value of an attribute in words; a value without an entry stays as it is.
@@ -77,32 +81,80 @@
 
   const DISTANCES = new Set(["distance", "straight_distance", "flow_path_distance"]);
   const PAIRS = new Set([...DISTANCES, "influence_zone", "crossing"]);
+  // Metrics whose value is the class itself.
+  const CLASSES = new Set(["tailings_class"]);
+  const phraseOf = (metric, measured, hasObject) => {
+    if (!Number.isFinite(measured) || CLASSES.has(metric)) return hasObject ? "place_pair" : "place";
+    if (hasObject && PAIRS.has(metric)) return measured === 0 && DISTANCES.has(metric) ? "touching" : metric;
+    if (DISTANCES.has(metric)) return "nearest";
+    return hasObject ? "value_pair" : "value";
+  };
+  const limitOf = (get, metric, measured, required) => {
+    const isClass = get("status") === "classified";
+    const hasResult = Boolean(get("result"));
+    if (CLASSES.has(metric) || !Number.isFinite(measured) || !Number.isFinite(required)) return isClass && hasResult ? "only_result" : "none";
+    if (metric === "crossing") return "none";
+    if (get("status") === "too_close_to_call") return hasResult ? "unclear_result" : "unclear";
+    if (metric === "influence_zone") return "zone";
+    if (isClass) return hasResult ? "result" : "class";
+    if (measured === 0 && DISTANCES.has(metric)) return "apart";
+    if (get("deficit") > 0) return measured < required ? "below" : "above";
+    return "kept";
+  };
   SX.sentence = (index) => {
     const get = (column) => SX.get(index, column);
     const hasObject = SX.hasObject(index);
     const measured = get("measured");
     const required = get("required");
-    const known = Number.isFinite(measured);
-    let phrase = hasObject ? "value_pair" : "value";
-    if (!known) phrase = hasObject ? "place_pair" : "place";
-    else if (PAIRS.has(get("metric")) && hasObject) phrase = measured === 0 && DISTANCES.has(get("metric")) ? "touching" : get("metric");
-    let limit = "none";
-    if (known && Number.isFinite(required) && get("metric") !== "crossing") {
-      if (get("status") === "too_close_to_call") limit = "unclear";
-      else if (get("metric") === "influence_zone") limit = "zone";
-      else if (measured === 0 && DISTANCES.has(get("metric"))) limit = "apart";
-      else if (get("status") === "classified") limit = "class";
-      else if (get("deficit") > 0) limit = measured < required ? "below" : "above";
-      else limit = "kept";
-    }
+    const metric = get("metric");
     const raw = (group, key) => data.text[group][key][SX.language];
-    return SX.fill(raw("phrase", phrase) + raw("limit", limit) + raw("limit", "end"), {
-      subject: SX.name(index, "subject"),
+    return SX.fill(raw("phrase", phraseOf(metric, measured, hasObject)) + raw("limit", limitOf(get, metric, measured, required)) + raw("limit", "end"), {
+      subject: `${SX.name(index, "subject")} ${figures(index).stake || ""}`.trim(),
       object: hasObject ? SX.name(index, "object") : "",
-      metric: SX.text("metric", get("metric")),
+      metric: SX.text("metric", metric),
       measured: SX.format(measured, get("unit")),
       required: SX.format(required, get("unit")),
+      result: SX.result(index),
     });
+  };
+  SX.isClass = (index) => CLASSES.has(SX.get(index, "metric"));
+  // Class or grade in words: by metric and result, by the result, by the metric; of two that are possible, both.
+  SX.result = (index) => {
+    const metric = SX.get(index, "metric");
+    const group = data.text.result;
+    const words = (part) => {
+      const key = [`${metric}.${part}`, part, metric].find((name) => Object.hasOwn(group, name));
+      return part && key ? SX.text("result", key, { result: part }) : part;
+    };
+    return SX.get(index, "result").split(/[/–]/).map(words).join(SX.text("result", "or"));
+  };
+
+  // A finding's further figures by name; text that is no JSON gives none.
+  function figures(index) {
+    const told = SX.get(index, "details");
+    try {
+      const values = told ? JSON.parse(told) : {};
+      return values && typeof values === "object" && !Array.isArray(values) ? values : {};
+    } catch {
+      return {};
+    }
+  }
+  const plainNumber = (value) => {
+    if (value !== 0 && Math.abs(value) < 0.001) return power(value);
+    return SX.thousands(value.toFixed(4).replace(/\.?0+$/, ""));
+  };
+  function figure(key, value) {
+    if (Array.isArray(value)) return value.map((item) => figure(key, item)).join(SX.language === "zh" ? "、" : ", ");
+    if (typeof value === "number") return plainNumber(value);
+    const [kind, ...rest] = String(value).split("/");
+    if (rest.length && data.text.kind[kind]) return `${SX.text("kind", kind)} ${rest.join("/")}`;
+    return SX.value(key, value);
+  }
+  SX.details = (index) => {
+    const word = (key) => (data.text.detail[key] ? SX.text("detail", key) : SX.text("attribute", key));
+    return Object.entries(figures(index))
+      .filter(([, value]) => value !== null && value !== "" && String(value) !== "")
+      .map(([key, value]) => [word(key), figure(key, value)]);
   };
 
   SX.select = (index, options) => {

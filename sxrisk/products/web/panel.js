@@ -6,6 +6,7 @@
   const COLOURS = ["red", "orange", "yellow", "blue"];
   const panel = document.getElementById("panel");
   const inspector = document.getElementById("inspector");
+  const CHANGES = ["new", "worse", "unchanged", "better", "gone"];
   const TABS = ["layers", "overview", "sites", "documents"];
   let tab = "layers";
 
@@ -73,16 +74,27 @@
       ),
     );
   }
+  // Counts since the last run; what is gone stands in no list of this run.
+  function changes(go) {
+    if (!meta.changes) return null;
+    const row = (name) => {
+      const words = [el("span", {}, text("change", name)), el("b", {}, number(meta.changes[name] || 0))];
+      const known = data.findings.words.change.includes(name);
+      return el("li", {}, known ? el("button", { type: "button", class: "plain", onclick: () => go({ change: name }) }, words) : words);
+    };
+    return el("section", {}, heading(text("sheet", "changes")), el("ul", { class: "changes" }, CHANGES.map(row)));
+  }
   function overviewTab() {
     const rules = counts("rule_id");
     const counties = counts("county");
     const most = (rows) => Math.max(1, ...rows.map(([, row]) => row.total));
     const go = (changes) => {
-      SX.setFilter({ rule: "", county: "", ...changes });
+      SX.setFilter({ rule: "", county: "", change: "", ...changes });
       SX.emit("goto", "findings");
     };
     return [
       el("section", { class: "totals" }, COLOURS.map((colour) => el("button", { type: "button", class: `total total-${colour}`, onclick: () => { SX.filter.colours = new Set([colour]); go({}); } }, el("b", {}, number(meta.counts[colour])), el("span", {}, text("colour_short", colour))))),
+      changes(go),
       el("section", {}, heading(text("ui", "by_rule")), rules.length ? bars(rules, most(rules), SX.ruleTitle, (word) => go({ rule: word })) : el("p", { class: "note" }, text("ui", "no_findings"))),
       counties.length ? el("section", {}, heading(text("ui", "by_county")), bars(counties, most(counties), (word) => word || text("ui", "county_unknown"), (word) => go({ county: word || "\u0000" }))) : null,
       el("section", {}, el("p", { class: "note" }, text("report", "method_distance")), el("p", { class: "note" }, text("report", "method_screening"))),
@@ -111,7 +123,7 @@
   function documentsTab() {
     const link = (entry) => el("a", { class: "doc", href: entry.href }, el("b", {}, text("ui", entry.key)), el("span", {}, entry.href));
     const list = (key, group) => (data[key] ? el("button", { type: "button", class: "doc", onclick: () => openList(key) }, el("b", {}, text("ui", group)), el("span", {}, number(data[key].total))) : null);
-    return [el("section", {}, meta.documents.map(link), list("not_checked", "not_checked"), list("rejects", "rejects")), el("section", {}, el("p", { class: "note" }, text("ui", "local_only")), meta.synthetic ? el("p", { class: "note" }, text("ui", "synthetic_note")) : null), meta.sources.length ? el("section", {}, heading(text("ui", "sources")), meta.sources.map((line) => el("p", { class: "note" }, el("bdi", {}, line)))) : null].filter(Boolean);
+    return [el("section", {}, meta.documents.map(link), list("not_checked", "not_checked"), list("quality", "quality"), list("rejects", "rejects")), el("section", {}, el("p", { class: "note" }, text("ui", "local_only")), meta.synthetic ? el("p", { class: "note" }, text("ui", "synthetic_note")) : null), meta.sources.length ? el("section", {}, heading(text("ui", "sources")), meta.sources.map((line) => el("p", { class: "note" }, el("bdi", {}, line)))) : null].filter(Boolean);
   }
 
   function renderPanel() {
@@ -135,7 +147,7 @@
     renderPanel();
   };
 
-  const named = (column) => text("column", column === "rule_id" ? "rule" : column);
+  const named = (column) => text("column", column === "rule_id" ? "rule" : column.replace(/^sentence_(zh|en)$/, "sentence"));
   // The values of a rejected row: two lines, the rest on demand.
   function pairs(cells) {
     const parts = cells.flatMap(([name, value]) => [name ? el("span", { class: "pair-name" }, `${name}: `) : null, el("span", {}, value), "  "]);
@@ -153,9 +165,16 @@
     const dialog = document.getElementById("dialog");
     const at = Object.fromEntries(table.columns.map((column, k) => [column, k]));
     // Where something stands in one cell: the file with its row, the reason with its detail.
-    const joined = key === "rejects" ? ["source_row", "detail"] : [];
-    const columns = (key === "rejects" ? ["layer", "source_file", "reason", "original"].filter((column) => column in at) : []).concat(table.columns).filter((column, k, all) => all.indexOf(column) === k && !joined.includes(column));
+    // A sentence in either language: the page's own is shown.
+    const hidden = `sentence_${SX.language === "zh" ? "en" : "zh"}`;
+    const joined = key === "rejects" ? ["source_row", "detail"] : key === "quality" ? ["kind"] : [];
+    const columns = (key === "rejects" ? ["layer", "source_file", "reason", "original"].filter((column) => column in at) : []).concat(table.columns).filter((column, k, all) => all.indexOf(column) === k && !joined.includes(column) && column !== hidden);
     const words = (column, cell, row) => {
+      if (column === "rules") return pairs([["", `${cell.length}${SX.language === "zh" ? " 条" : ""} — ${cell.map(SX.ruleTitle).join(SX.language === "zh" ? "；" : "; ")}`]]);
+      if (column === "kinds") return cell.map((kind) => text("kind", kind)).join(SX.language === "zh" ? "、" : ", ");
+      if (column === "count" && !cell) return "";
+      if (column === "severity") return text("severity", cell);
+      if (column === "ids") return cell ? pairs([["", String(cell)]]) : "";
       if (column === "rule_id") return SX.ruleTitle(cell);
       if (column.endsWith("_kind") || column === "kind") return cell ? text("kind", cell) : "";
       if (column === "layer") return layerTitle(data.layers.find((layer) => layer.id === cell) || { kind: cell });
@@ -170,7 +189,7 @@
       key === "not_checked" ? el("p", { class: "note" }, text("report", "not_checked_note")) : null,
       table.total > table.rows.length ? el("p", { class: "note" }, text("ui", "rows_left_out", { shown: table.rows.length, total: table.total })) : null,
       table.rows.length
-        ? el("div", { class: "list-scroll" }, el("table", { class: `list-${key}` }, el("thead", {}, el("tr", {}, columns.map((column) => el("th", { class: `t-${column}` }, named(column))))), el("tbody", {}, table.rows.map((row) => el("tr", {}, columns.map((column) => el("td", { class: row[at[column]] === "" ? "blank" : null, "data-name": named(column) }, el("bdi", {}, words(column, row[at[column]], row)))))))))
+        ? el("div", { class: "list-scroll" }, el("table", { class: `list-${key}` }, el("thead", {}, el("tr", {}, columns.map((column) => el("th", { class: `t-${column}` }, named(column))))), el("tbody", {}, table.rows.map((row) => el("tr", {}, columns.map((column) => el("td", { class: row[at[column]] === "" || (column === "count" && !row[at[column]]) ? "blank" : null, "data-name": named(column) }, el("bdi", {}, words(column, row[at[column]], row)))))))))
         : el("p", { class: "note" }, text("ui", "empty_list")),
     );
     dialog.showModal();
@@ -180,28 +199,27 @@
   function showFinding(index) {
     const get = (column) => SX.get(index, column);
     const rule = SX.rule(index) || {};
-    const unit = get("unit");
-    const sigma = get("uncertainty");
-    const probability = get("probability");
     const lang = SX.language;
     const named = (end) => (SX.hasObject(index) || end === "subject" ? `${SX.name(index, end)}（${text("kind", get(`${end}_kind`))}）`.replace(/（(.*)）$/, lang === "en" ? " ($1)" : "（$1）") : "");
     const clauseText = rule[`text_${lang}`];
     const cited = rule[`cited_${lang}`] || `${get("standard")} ${get("clause")}`.trim();
+    const change = get("change");
+    const treatment = get("treatment");
     const reasons = get("reasons").split(" ").filter(Boolean).map((code) => text("reason", code));
     SX.replace(
       inspector,
       el(
         "header",
         { class: `band band-${get("colour")}` },
-        el("div", { class: "band-top" }, SX.chip(get("colour")), el("span", { class: "state" }, text("status", get("status"))), get("hazard_grade") && get("hazard_grade") !== "none" ? el("span", { class: "state" }, text("hazard_grade", get("hazard_grade"))) : null, el("button", { type: "button", class: "close", "aria-label": text("ui", "close"), onclick: () => SX.select(-1) }, "×")),
+        el("div", { class: "band-top" }, SX.chip(get("colour")), el("span", { class: "state" }, text("status", get("status"))), get("hazard_grade") && get("hazard_grade") !== "none" ? el("span", { class: "state" }, text("hazard_grade", get("hazard_grade"))) : null, ["new", "worse", "better"].includes(change) ? el("span", { class: "state" }, text("change", change)) : null, el("button", { type: "button", class: "close", "aria-label": text("ui", "close"), onclick: () => SX.select(-1) }, "×")),
         el("h2", {}, SX.ruleTitle(get("rule_id"))),
       ),
       el(
         "div",
         { class: "inspector-body" },
         el("p", { class: "sentence" }, el("bdi", {}, SX.sentence(index))),
-        el("div", { class: "gauge" }, gauge("measured", SX.format(get("measured"), unit), Number.isFinite(sigma) && sigma > 0 ? `± ${SX.format(sigma, unit)} (1σ)` : ""), gauge("required", SX.format(get("required"), unit), ""), gauge("deficit", SX.format(get("deficit"), unit), Number.isFinite(probability) ? `${text("column", "probability")} ${Math.round(probability * 100)}%` : "")),
-        el("dl", { class: "facts" }, fact("subject_name", named("subject")), fact("object_name", named("object")), fact("county", get("county")), fact("reasons", reasons.join(lang === "zh" ? "；" : "; "))),
+        gauges(index),
+        el("dl", { class: "facts" }, fact("subject_name", named("subject")), fact("object_name", named("object")), fact("result", SX.result(index)), SX.details(index).flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, el("bdi", {}, value))]), fact("county", get("county")), fact("change", change ? text("change", change) : ""), fact("treatment", treatment ? text("treatment", treatment) : ""), fact("reasons", reasons.join(lang === "zh" ? "；" : "; "))),
         el("section", { class: "clause" }, el("h3", {}, cited), clauseText ? el("blockquote", {}, clauseText) : null, el("p", { class: "note" }, `${text("column", "effect")}${lang === "zh" ? "：" : ": "}${text("effect", get("effect"))}`), el("p", { class: "note" }, `${text("ui", "evidence")}${lang === "zh" ? "：" : ": "}${text("evidence", get("evidence"))}`)),
         el("p", { class: "note" }, text("status_note", get("status"))),
         el("p", { class: "screening" }, text("ui", "screening")),
@@ -209,6 +227,23 @@
       el("footer", {}, el("code", {}, get("finding_id")), el("span", {}, el("button", { type: "button", class: "plain", onclick: () => SX.step(-1) }, text("ui", "previous")), el("button", { type: "button", class: "plain", onclick: () => SX.step(1) }, text("ui", "next")))),
     );
     inspector.hidden = false;
+  }
+  // Measured, required and by how much; of a class the class, whose value is not a breach.
+  function gauges(index) {
+    const get = (column) => SX.get(index, column);
+    const unit = get("unit");
+    const sigma = get("uncertainty");
+    const probability = get("probability");
+    const result = SX.result(index);
+    if (SX.isClass(index)) return null;
+    const chance = Number.isFinite(probability) && (!result || probability < 1) ? `${text("column", "probability")} ${Math.round(probability * 100)}%` : "";
+    return el(
+      "div",
+      { class: "gauge" },
+      gauge("measured", SX.format(get("measured"), unit), Number.isFinite(sigma) && sigma > 0 ? `± ${SX.format(sigma, unit)} (1σ)` : ""),
+      gauge("required", SX.format(get("required"), unit), ""),
+      result ? gauge("result", result, chance) : gauge("deficit", SX.format(get("deficit"), unit), chance),
+    );
   }
   const gauge = (key, value, below) => el("div", {}, el("span", {}, text("column", key)), el("b", {}, value), el("small", {}, below || "\u00a0"));
 

@@ -32,9 +32,9 @@
   const chips = COLOURS.map((colour) =>
     el("button", { type: "button", class: `filter-chip is-${colour}`, "aria-pressed": "false", onclick: () => toggleColour(colour) }),
   );
-  const selects = { status: el("select"), rule: el("select"), county: el("select") };
+  const selects = { status: el("select"), rule: el("select"), county: el("select"), change: el("select") };
   const clear = el("button", { type: "button", class: "plain", onclick: () => SX.clearFilter() });
-  bar.append(search, el("div", { class: "chips" }, chips), selects.status, selects.rule, selects.county, clear, counted);
+  bar.append(search, el("div", { class: "chips" }, chips), selects.status, selects.rule, selects.county, selects.change, clear, counted);
 
   // What the text filter looks through, in both languages, made when it is first needed.
   let haystack = null;
@@ -58,7 +58,7 @@
     SX.applyFilter();
   }
   SX.clearFilter = () => {
-    SX.filter = { text: "", colours: new Set(), status: "", rule: "", county: "" };
+    SX.filter = { text: "", colours: new Set(), status: "", rule: "", county: "", change: "" };
     search.value = "";
     SX.applyFilter();
   };
@@ -76,6 +76,7 @@
     const status = wanted("status");
     const rule = wanted("rule_id");
     const county = wanted("county");
+    const change = wanted("change");
     const colours = new Set([...SX.filter.colours].map((c) => words.colour.indexOf(c)));
     const words_ = SX.filter.text.toLowerCase().split(/\s+/).filter(Boolean);
     const hay = words_.length ? searchable() : null;
@@ -84,6 +85,7 @@
       if (status >= 0 && codes.status[i] !== status) continue;
       if (rule >= 0 && codes.rule_id[i] !== rule) continue;
       if (county >= 0 && codes.county[i] !== county) continue;
+      if (change >= 0 && codes.change[i] !== change) continue;
       if (colours.size && !colours.has(codes.colour[i])) continue;
       if (hay && !words_.every((word) => hay[i].includes(word))) continue;
       shown.push(i);
@@ -101,7 +103,7 @@
 
   const collators = { zh: new Intl.Collator("zh"), en: new Intl.Collator("en") };
   function sortKeys(column) {
-    const rank = { colour: COLOURS, status: ["violation", "suspected", "too_close_to_call", "permit_to_be_shown", "classified", "advisory"] };
+    const rank = { colour: COLOURS, status: ["confirmed", "violation", "suspected", "too_close_to_call", "permit_to_be_shown", "classified", "advisory"] };
     if (rank[column]) {
       const order = SX.data.findings.words[column].map((word) => rank[column].indexOf(word));
       return (i) => order[SX.data.findings.codes[column][i]];
@@ -142,9 +144,12 @@
     fill(selects.status, "all_statuses", words.status.map((word) => [word, text("status", word)]), SX.filter.status);
     fill(selects.rule, "all_rules", words.rule_id.map((word) => [word, SX.ruleTitle(word)]), SX.filter.rule);
     fill(selects.county, "all_counties", words.county.map((word) => [word || "\u0000", word || text("ui", "county_unknown")]), SX.filter.county);
+    fill(selects.change, "all_changes", words.change.filter(Boolean).map((word) => [word, text("change", word)]), SX.filter.change);
+    // Without an earlier run nothing changed.
+    selects.change.hidden = !words.change.some(Boolean);
     clear.textContent = text("ui", "clear");
     const { filter } = SX;
-    clear.disabled = !(filter.text || filter.colours.size || filter.status || filter.rule || filter.county);
+    clear.disabled = !(filter.text || filter.colours.size || filter.status || filter.rule || filter.county || filter.change);
     counted.textContent = text("ui", "shown_of", { shown: SX.thousands(String(SX.shown.length)), total: SX.thousands(String(SX.count)) });
   }
   function fill(select, all, options, value) {
@@ -196,7 +201,7 @@
     const probability = get("probability");
     const cells = {
       colour: el("i", { class: `dot dot-${get("colour")}`, title: text("colour", get("colour")) }),
-      status: text("status", get("status")),
+      status: [text("status", get("status")), ...(["new", "worse", "better"].includes(get("change")) ? [el("small", { class: `change change-${get("change")}` }, text("change", get("change")))] : [])],
       rule: SX.ruleTitle(get("rule_id")),
       subject_name: SX.name(i, "subject"),
       object_name: SX.hasObject(i) ? SX.name(i, "object") : "—",

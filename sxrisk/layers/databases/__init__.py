@@ -1,0 +1,1 @@
+"""PostGIS, read and written."""

@@ -1,0 +1,1 @@
+"""CAD drawings, and mine plans as a layer of worked areas."""

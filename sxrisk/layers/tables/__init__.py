@@ -1,0 +1,1 @@
+"""Tables and survey files: delimited text, workbooks, CASS files, corner strings, angles and zones."""

@@ -1,0 +1,1 @@
+"""Vector files: what GDAL reads, KML, zip archives."""

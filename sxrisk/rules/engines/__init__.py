@@ -1,0 +1,1 @@
+"""The engines that apply a criterion; :mod:`registry` has them by name."""
