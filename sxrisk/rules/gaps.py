@@ -67,13 +67,14 @@ def gaps_that_silence(
     '2 of 3 pipelines have no diameter: rule P-33 could not be applied to them.'
     """
     kept = not_applied[~not_applied["reason"].str.split(":").str[0].isin(_BY_DESIGN)]
+    features = _Features(layers)
     met: dict[tuple[str, str, str], dict[str, int]] = {}
     for row in kept.to_dict("records"):
-        for key in _keys(row, catalogue, layers):
+        for key in _keys(row, catalogue, features):
             rules = met.setdefault(key, {})
             name = str(row["rule_id"])
             rules[name] = rules.get(name, 0) + int(row["count"])
-    rows = [_row(key, rules, catalogue, layers) for key, rules in met.items()]
+    rows = [_row(key, rules, catalogue, features) for key, rules in met.items()]
     table = pd.DataFrame(rows, columns=list(GAP_COLUMNS))
     order = pd.Categorical(table["missing"], categories=_ORDER, ordered=True)
     return (
@@ -84,9 +85,7 @@ def gaps_that_silence(
     )
 
 
-def _keys(
-    row: Mapping[Any, Any], catalogue: Catalogue, layers: Mapping[str, gpd.GeoDataFrame]
-) -> Iterator[tuple[str, str, str]]:
+def _keys(row: Mapping[Any, Any], catalogue: Catalogue, features: "_Features") -> Iterator[tuple[str, str, str]]:
     """What is missing, of which kind, by what name. A kind counts only if features of it really lack the attribute."""
     code, _, detail = str(row["reason"]).partition(":")
     missing = _MISSING.get(code, "other")
@@ -95,8 +94,8 @@ def _keys(
         return
     rule = catalogue.rules.get(str(row["rule_id"]))
     kinds = [str(row["subject_kind"])] if rule is None else [*rule.subject_kinds, *rule.object_kinds]
-    has_gap = _gap if missing == "attribute" else _unread
-    lacking = [name for name in dict.fromkeys(kinds) if _has(name, detail) and has_gap(name, detail, layers)[0]]
+    asked = [name for name in dict.fromkeys(kinds) if _has(name, detail)]
+    lacking = [name for name in asked if features.lacking(missing, name, detail)[0]]
     for name in lacking or [str(row["subject_kind"])]:
         yield missing, name, detail
 
@@ -109,42 +108,49 @@ def _entry(name: str, attribute: str) -> Attribute:
     return next(entry for entry in kind(name).attributes if entry.name == attribute)
 
 
-def _gap(name: str, attribute: str, layers: Mapping[str, gpd.GeoDataFrame]) -> tuple[int, int]:
-    """Features of a kind without an attribute, and all features of it."""
-    lacking = total = 0
-    for frame in layers.values():
-        if "kind" not in frame.columns:
-            continue
-        rows = frame[frame["kind"] == name]
-        total += len(rows)
-        if attribute in rows.columns:
-            values = rows[attribute]
-            lacking += int((values.isna() | (values.astype("str") == "")).sum())
-        else:
-            lacking += len(rows)
-    return lacking, total
+class _Features:
+    """The features by kind, and what of them lacks an attribute; each is counted once, for many rules ask."""
+
+    def __init__(self, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
+        self._parts: dict[str, list[pd.DataFrame]] = {}
+        for frame in layers.values():
+            if "kind" in frame.columns:
+                for name, rows in pd.DataFrame(frame).groupby("kind", sort=False):
+                    self._parts.setdefault(str(name), []).append(rows)
+        self._counted: dict[tuple[str, str, str], tuple[int, int]] = {}
+
+    def lacking(self, missing: str, name: str, attribute: str) -> tuple[int, int]:
+        """Features of a kind without an attribute, or with a word that it cannot read, and all features of the kind."""
+        key = (missing, name, attribute)
+        if key not in self._counted:
+            parts = self._parts.get(name, [])
+            count = _without if missing == "attribute" else _unread
+            self._counted[key] = sum(count(rows, name, attribute) for rows in parts), sum(map(len, parts))
+        return self._counted[key]
 
 
-def _unread(name: str, attribute: str, layers: Mapping[str, gpd.GeoDataFrame]) -> tuple[int, int]:
-    """Features of a kind with a word that the attribute's vocabulary does not have, and all features of it."""
+def _without(rows: pd.DataFrame, name: str, attribute: str) -> int:
+    if attribute not in rows.columns:
+        return len(rows)
+    values = rows[attribute]
+    return int((values.isna() | (values.astype("str") == "")).sum())
+
+
+def _unread(rows: pd.DataFrame, name: str, attribute: str) -> int:
     words = words_kept_beside(name, attribute)
-    strange = total = 0
-    for frame in layers.values():
-        rows = frame[frame["kind"] == name] if "kind" in frame.columns else frame.iloc[:0]
-        total += len(rows)
-        if words is not None and attribute in rows.columns:
-            values = rows[attribute]
-            strange += int((~values.where(values.notna(), "").astype("str").isin([*words, ""])).sum())
-    return strange, total
+    if words is None or attribute not in rows.columns:
+        return 0
+    values = rows[attribute]
+    return int((~values.where(values.notna(), "").astype("str").isin([*words, ""])).sum())
 
 
 def _row(
-    key: tuple[str, str, str], rules: Mapping[str, int], catalogue: Catalogue, layers: Mapping[str, gpd.GeoDataFrame]
+    key: tuple[str, str, str], rules: Mapping[str, int], catalogue: Catalogue, features: "_Features"
 ) -> dict[str, object]:
     missing, name, what = key
     count, total = max(rules.values()), 0
     if missing in ("attribute", "word") and name:
-        lacking, total = (_gap if missing == "attribute" else _unread)(name, what, layers)
+        lacking, total = features.lacking(missing, name, what)
         count = lacking or count
     listed = list(rules)
     flag = missing == "attribute" and _has(name, what) and _entry(name, what).type == "bool"
