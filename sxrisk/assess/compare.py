@@ -240,12 +240,14 @@ def _verdicts(table: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
     moved = (table["deficit_now"] - table["deficit_before"]).to_numpy()
     beyond = np.abs(moved) > np.maximum(_SIGMAS * table["uncertainty"].to_numpy(), _LEAST)
     deficit = np.where(beyond, np.sign(np.nan_to_num(moved)), 0.0)
+    limit = np.abs(np.nan_to_num(table["required_now"] - table["required_before"])) > 1e-9
     other = (table["result_before"] != table["result_now"]).to_numpy()
-    way = np.nan_to_num(np.sign(moved))
+    # Another class has another limit: deficits against the two cannot be compared, the value itself can.
+    deficit[other & limit] = 0.0
+    way = np.where(limit, _way_of_value(table), np.nan_to_num(np.sign(moved)))
     result = np.where(other, np.where(way == 0, 1.0, way), 0.0)
     steps = {"colour": colour, "status": status, "deficit": deficit, "result": result}
     total = np.select([step != 0 for step in steps.values()], list(steps.values()), 0.0)
-    limit = np.abs(np.nan_to_num(table["required_now"] - table["required_before"])) > 1e-9
     why = np.array(
         [
             " ".join([*(name for name in steps if steps[name][row] != 0), *(["limit"] if limit[row] else [])])
@@ -254,6 +256,19 @@ def _verdicts(table: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
         dtype=object,
     )
     return np.select([total > 0, total < 0], ["worse", "better"], "unchanged"), why
+
+
+def _way_of_value(table: pd.DataFrame) -> Array:
+    """1 where the measured value went the way that breaks its limit, -1 the other way, 0 where nothing tells."""
+    # A deficit has the sign of measured minus required where more is worse, else the other.
+    now, before = (
+        np.nan_to_num(
+            np.sign(((table[f"measured_{side}"] - table[f"required_{side}"]) * table[f"deficit_{side}"]).to_numpy())
+        )
+        for side in ("now", "before")
+    )
+    moved = (table["measured_now"] - table["measured_before"]).fillna(0.0).to_numpy()
+    return np.where(now != 0, now, before) * np.sign(moved)
 
 
 def _step(before: pd.Series, now: pd.Series, order: Mapping[str, int]) -> Array:

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import pandas as pd
 
 from sxrisk.assess.stages import HEATMAP, RunContext, load_sites
+from sxrisk.reach import RISK_ZONE
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,7 +33,7 @@ def pack_input(context: RunContext) -> "PackInput":
         synthetic=info.synthetic,
         language=info.language,
         findings=state.load("findings"),
-        layers=context.layers(),
+        layers=_layers(context),
         layer_titles=titles,
         not_applied=state.load_table("not_applied"),
         rejects=state.load_table("rejects"),
@@ -46,6 +48,13 @@ def pack_input(context: RunContext) -> "PackInput":
         dem=context.dem(),
         sources=tuple(info.sources),
     )
+
+
+def _layers(context: RunContext) -> dict[str, gpd.GeoDataFrame]:
+    """The layers of the project, and what was computed of them for the map."""
+    zones = context.state.load("individual_risk")
+    # A colon, which no id in a project file may hold.
+    return {**context.layers(), **({f"region:{RISK_ZONE}": zones} if len(zones) else {})}
 
 
 def _quality(quality: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:

@@ -348,6 +348,7 @@ def _map_region(context: RunContext) -> None:
     findings = context.state.load("findings")
     region = context.project.region
     boundary = context.boundary()
+    context.state.save("individual_risk", _risk_zones(context))
     context.reporter.progress(0, 3, "heatmap")
     if len(findings):
         (context.folder / "region").mkdir(exist_ok=True)
@@ -365,6 +366,19 @@ def _map_region(context: RunContext) -> None:
     context.reporter.progress(2, 3, "table by county")
     if boundary is not None:
         context.state.save("counties", risk.county_table(findings, boundary))
+
+
+def _risk_zones(context: RunContext) -> gpd.GeoDataFrame:
+    """Where the release scenarios reach the limits that the criteria set on individual risk."""
+    from sxrisk.layers import write_layers_gpkg
+    from sxrisk.reach import RISK_ZONE, individual_risk_zones
+
+    levels = {rule.value for rule in context.catalogue().rules.values() if rule.engine == "individual_risk"}
+    zones = individual_risk_zones(_of_kind(context.layers().values(), "release_scenario"), sorted(levels))
+    if len(zones):
+        (context.folder / "region").mkdir(exist_ok=True)
+        write_layers_gpkg(context.folder / "region" / "individual_risk.gpkg", {RISK_ZONE: zones})
+    return zones
 
 
 def _write_products(context: RunContext) -> None:

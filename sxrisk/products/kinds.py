@@ -24,6 +24,7 @@ KIND_STYLES = {
     "enterprise": KindStyle("hazard", "#5b4b8a"),
     "chemical_unit": KindStyle("hazard", "#6e4a74"),
     "release_scenario": KindStyle("hazard", "#7d6a86", visible=False),
+    "individual_risk_zone": KindStyle("hazard", "#a83b78"),
     "underground_mine": KindStyle("hazard", "#3d3a50"),
     "pipeline": KindStyle("hazard", "#8e2f7a"),
     "pipeline_facility": KindStyle("hazard", "#a8549a"),

@@ -9,10 +9,12 @@ from sxrisk.reach.pipeline_chainage import PipelineRuns, stake_text
 from sxrisk.reach.pipeline_impact import potential_impact_radius_m
 from sxrisk.reach.pipeline_near import Outlines, covered_outlines, near_stretches
 from sxrisk.reach.pipeline_windows import WindowSweep, held_from_to, sweep_windows, wholly_held_from_to
+from sxrisk.reach.risk_zones import RISK_ZONE, individual_risk_zones
 from sxrisk.reach.runout import RunoutModel, pond_runout, runout_model, tailings_runout
 from sxrisk.reach.tailings import tailings_reach
 
 __all__ = [
+    "RISK_ZONE",
     "FlowField",
     "FlowPath",
     "LethalityCurve",
@@ -25,6 +27,7 @@ __all__ = [
     "goaf_influence",
     "held_from_to",
     "individual_risk_contours",
+    "individual_risk_zones",
     "influence_offset_m",
     "near_stretches",
     "peak_velocity_cm_per_s",

@@ -64,6 +64,14 @@ def test_colour_then_status_then_deficit_then_class_decide() -> None:
     assert verdict(old, {**old, "required": 120.0, "deficit": 30.0}) == ("worse", "deficit limit")
 
 
+def test_another_class_is_judged_by_the_value_not_by_deficits_against_two_limits() -> None:
+    # A pond that grows from class 4 into class 3: its distance to the next limit fell and rose again.
+    old = row("F-1", "甲", measured=9.0e6, required=1.0e7, deficit=-1.0e6, result="4", uncertainty=0.0)
+    grown = {**old, "measured": 1.1e7, "required": 1.0e8, "deficit": -8.9e7, "result": "3"}
+    assert verdict(old, grown) == ("worse", "result limit")
+    assert verdict(grown, old) == ("better", "result limit")
+
+
 def test_a_persons_confirmation_is_no_change_of_the_place() -> None:
     old = row("F-1", "甲", status="suspected")
     assert verdict(old, {**old, "status": "confirmed"}) == ("unchanged", "")
