@@ -48,14 +48,17 @@ class Regression:
     freedom: int
 
     @classmethod
-    def fit(cls, design: Array, observed: Array) -> "Regression":
-        """Least squares.
+    def fit(cls, design: Array, observed: Array, *, shrink: bool = False) -> "Regression":
+        """Least squares, or its slope drawn towards none as far as the records leave it uncertain.
 
         Parameters
         ----------
         design : ndarray of shape (n, p)
             Ones in the first column.
         observed : ndarray of shape (n,)
+        shrink : bool
+            Whether slopes are multiplied by ``1 - 1 / t2``, at least 0, where t2 is the mean square of the slopes in
+            units of their own errors: the factor with the least expected error of prediction (Copas 1983).
 
         Raises
         ------
@@ -72,6 +75,13 @@ class Regression:
         coefficients = inverse @ design.T @ observed
         residual = observed - design @ coefficients
         freedom = count - wanted
+        if shrink:
+            middle = design[:, 1:].mean(axis=0)
+            explained = ((design[:, 1:] - middle) @ coefficients[1:]) ** 2
+            t2 = explained.sum() / (wanted - 1) / (residual @ residual / freedom)
+            coefficients[1:] *= max(0.0, 1.0 - 1.0 / t2)
+            coefficients[0] = observed.mean() - middle @ coefficients[1:]
+            residual = observed - design @ coefficients
         return cls(
             tuple(coefficients.tolist()),
             tuple(tuple(row) for row in inverse.tolist()),
@@ -100,7 +110,7 @@ class RunoutModel:
 
     ``log10 VF = a + b log10 V + c log10 H + e1``, VF capped at V, and ``log10 L = d + f log10 VF + e2``: volumes in m3,
     H in m, L in km. Both residuals are normal with the spread seen in the records; predictions are Student's t, so that
-    the coefficients' own uncertainty is in them.
+    the coefficients' own uncertainty is in them. The slope of the runout, which 34 records leave uncertain, is shrunk.
 
     Parameters
     ----------
@@ -140,7 +150,7 @@ class RunoutModel:
         first, second = known & np.isfinite(volume), known & np.isfinite(runout)
         lines = (
             Regression.fit(_design(volume[first], height[first]), released[first]),
-            Regression.fit(_design(released[second]), runout[second]),
+            Regression.fit(_design(released[second]), runout[second], shrink=True),
         )
         spans = ((float(v[first].min()), float(v[first].max())) for v in (volume_m3, height_m))
         return cls(*lines, int(first.sum()), int(second.sum()), *spans)
@@ -279,13 +289,14 @@ def tailings_runout(
     References
     ----------
     The form follows Rico, M. et al. (2008), J. Hazard. Mater. 154, 79-87, and Concha Larrauri, P., Lall, U. (2018),
-    Environments 5(2), 28; the coefficients are fitted to the records named in ``runout.toml``.
+    Environments 5(2), 28; the coefficients are fitted to the records named in ``runout.toml``. The slope of the runout
+    is shrunk after Copas, J. B. (1983), J. R. Stat. Soc. B 45, 311-354.
 
     Examples
     --------
     >>> low, median, high = tailings_runout([500_000.0, 20_000_000.0], [25.0, 60.0])
     >>> (low / 1000).round(2).tolist(), (median / 1000).round(1).tolist(), (high / 1000).round().tolist()
-    ([0.24, 0.57], [2.7, 6.8], [30.0, 82.0])
+    ([0.24, 0.46], [2.8, 5.5], [31.0, 66.0])
     """
     if not 0.0 < interval < 1.0:
         raise ParameterError(f"the interval is {interval}", where="interval", expected="a probability between 0 and 1")

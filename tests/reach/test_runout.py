@@ -43,7 +43,25 @@ def test_records_left_out_lie_in_the_interval_as_often_as_it_says(benchmark, fai
     assert 0.65 <= scores["model_inside"].mean() <= 0.95
     for better in ("width_log10", "width_km"):
         assert scores[f"model_{better}"].median() < scores[f"constant_{better}"].median()
-    assert scores["model_crps_log10"].mean() < scores["constant_crps_log10"].mean()
+    for better in ("crps_log10", "crps_km"):
+        assert scores[f"model_{better}"].mean() < scores[f"constant_{better}"].mean()
+
+
+def test_a_slope_that_records_leave_uncertain_is_drawn_towards_none():
+    rng = np.random.default_rng(3)
+    x = rng.normal(0.0, 1.0, 40)
+    design, certain = np.column_stack([np.ones(40), x]), 2.0 * x + rng.normal(0.0, 0.01, 40)
+    assert Regression.fit(design, certain, shrink=True).coefficients == pytest.approx(
+        Regression.fit(design, certain).coefficients, rel=1e-3
+    )
+    # Residuals that stand at right angles to x, and a slope as large as its own error: t2 = 1, nothing is left of it.
+    noise = rng.normal(0.0, 1.0, 40)
+    noise -= design @ np.linalg.lstsq(design, noise, rcond=None)[0]
+    error = np.sqrt(noise @ noise / 38 / ((x - x.mean()) ** 2).sum())
+    flat = Regression.fit(design, 5.0 + error * x + noise, shrink=True)
+    assert flat.coefficients == pytest.approx((5.0 + error * x.mean(), 0.0), abs=1e-9)
+    twice = Regression.fit(design, 5.0 + 2.0 * error * x + noise, shrink=True)
+    assert twice.coefficients[1] == pytest.approx(1.5 * error)
 
 
 def test_cleaning_reads_messy_numbers_and_drops_what_is_none(benchmark, tmp_path):
