@@ -65,6 +65,7 @@ class Attribute:
     type: str
     synonyms: tuple[str, ...]
     canonical_unit: str = ""
+    dimension: str = ""
     units: Mapping[str, Unit] = field(default_factory=dict)
     minimum: float | None = None
     maximum: float | None = None
@@ -340,7 +341,7 @@ def _attribute(key: str, entry: Mapping[str, Any], table: Mapping[str, Any]) -> 
         listed = table["vocabularies"][key if entry["type"] == "vocabulary" else "rank"]
         vocabulary = Vocabulary({word: tuple(forms) for word, forms in listed["words"].items()}, listed["unknown"])
     return Attribute(
-        name, entry["type"], (name, *_without(entry["synonyms"], name)), canonical, units,
+        name, entry["type"], (name, *_without(entry["synonyms"], name)), canonical, dimension or "", units,
         entry.get("minimum"), entry.get("maximum"), vocabulary, entry["zh"], entry["en"],
     )  # fmt: skip
 

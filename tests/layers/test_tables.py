@@ -15,6 +15,7 @@ from sxrisk.errors import CRSError, FileFormatError, InputError, MissingFieldErr
 from sxrisk.layers import kind, load_layer, read_layer
 from sxrisk.layers.tables import delimited
 from sxrisk.layers.tables import text as text_files
+from sxrisk.layers.tables.values import parse_number
 
 CHINESE = "编号,名称,经度,纬度,采深(m)\nA1,合山煤矿,112.51,37.81,650\nA2,北沟煤矿,112.52,37.82,800\n"
 
@@ -161,12 +162,32 @@ def test_web_map_coordinates_are_brought_back(tmp_path: Path) -> None:
 def test_degrees_minutes_seconds(tmp_path: Path) -> None:
     text = (
         "名称,经度,纬度\n甲,112°30′36″,37°48′36″\n乙,E112:30:36,N37:48:36\n"
-        "丙,112度30分36秒,37度48分36秒\n丁,112°75′,37.8\n"
+        "丙,112度30分36秒,37度48分36秒\n丁,112°75′,37.8\n戊,112°29′96″,37°48′36″\n己,112°30′36″,37°47′96″\n"
     )
     loaded = load_layer(write(tmp_path, text), kind="settlement", crs="CGCS2000")
     for point in loaded.frame.geometry:
         assert (point.x, point.y) == pytest.approx((112.51, 37.81), abs=1e-9)
-    assert loaded.rejects["reason"].tolist() == ["coordinates_not_numbers"]
+    assert loaded.rejects["reason"].tolist() == ["coordinates_not_numbers"] * 3
+
+
+def test_sixty_seconds_are_the_next_minute_as_rounding_makes_them(tmp_path: Path) -> None:
+    text = "名称,经度,纬度\n甲,112°45′60.00″,37°59′60″\n"
+    point = read_layer(write(tmp_path, text), kind="settlement", crs="CGCS2000").geometry.iloc[0]
+    assert (point.x, point.y) == pytest.approx((112 + 46 / 60, 38.0), abs=1e-9)
+
+
+def test_sizes_of_pipes_as_they_are_written() -> None:
+    diameter = next(a for a in kind("pipeline").attributes if a.name == "diameter_mm")
+    written = ["DN1016", "Φ1016×17.5", "φ813*12mm", "D=610", "1016mm", "约1016", "ND200"]
+    parsed = parse_number(pd.Series(written), diameter)
+    assert parsed.data.tolist()[:5] == [1016.0, 1016.0, 813.0, 610.0, 1016.0]
+    assert parsed.bad.tolist() == [False] * 5 + [True] * 2
+
+
+def test_a_permit_numbers_the_features_where_nothing_else_does(tmp_path: Path) -> None:
+    text = "矿名,采矿许可证号,经度,纬度\n甲,C1400002009,112.5,37.5\n乙,C1400002010,112.6,37.5\n"
+    frame = read_layer(write(tmp_path, text), kind="open_pit", crs="CGCS2000")
+    assert frame["id"].tolist() == ["C1400002009", "C1400002010"]
 
 
 def test_units_vocabularies_and_numbers_that_are_none(tmp_path: Path) -> None:

@@ -339,6 +339,10 @@ def test_the_limit_is_reached_by_decimal_figures():
         ("1,3-丁二烯:6,液氨:9", 2.1),
         ("液氨:9，1,3-丁二烯:6", 2.1),
         ("液氨：9、氯：3\n柴油:2500:W5.4", 2.0),
+        ("1,3-丁二烯 6t；液氨 9吨", 2.1),
+        ("液氨(9t)、1,3-丁二烯（6 t）", 2.1),
+        ("氨12", 1.2),
+        ("氯 3.5t\n柴油:2500:W5.4", 1.2),
         ("氯:5,4", None),
         ("氯:1,200", None),
         ("氯:6;氨:1,200,氢:1", 1.4),
@@ -352,6 +356,14 @@ def test_a_cell_splits_where_names_allow(cell, ratio):
         assert (found, ("chemical_unit-0", "quantity_missing:氯") in gaps(outcome, "HI-ID")) == ({}, True)
     else:
         assert found["chemical_unit-0"].measured == pytest.approx(ratio)
+
+
+def test_thousands_behind_a_name_are_not_guessed():
+    cell = ["氯 1,200t"]
+    frame = layer("chemical_unit", point(9, 9), site_id="HG-01", unit_id="U1", unit_type="storage", substances=cell)
+    outcome = run(FENCE, frame)
+    assert not rows(outcome, "HI-ID")
+    assert ("chemical_unit-0", "quantity_missing:氯 1,200t") in gaps(outcome, "HI-ID")
 
 
 def test_an_id_of_two_plants_is_settled_by_the_place():

@@ -18,6 +18,9 @@ _MISSING = frozenset(
      "n/a", "na", "null", "none", "nan", "<na>", "nil"]
 )  # fmt: skip
 _NUMBER = re.compile(r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(?P<unit>[^\d].*)?")
+# How a pipe's size is written: DN1016, Φ1016×17.5, D=813. The figure behind the cross is the wall's.
+_SIZE_MARK = re.compile(r"(?:dn|[φø∅⌀]|d)[=:]?(?=\d)")
+_WALL = re.compile(r"(?<=[\dm])[x×*]\d+(?:\.\d+)?(?:mm)?$")
 # Applied after full-width folding, which makes two primes of a double one.
 _SECONDS_MARKS = str.maketrans({"′": "'", "’": "'", "”": '"', "分": "'", "秒": '"', "度": "°"})
 _DEGREES = re.compile(
@@ -136,7 +139,10 @@ def _numbers_from_text(
     for at, word in enumerate(distinct):
         if word in _MISSING:
             continue
-        match = _NUMBER.fullmatch(_joined(word))
+        joined = _joined(word)
+        if attribute is not None and attribute.dimension == "diameter":
+            joined = _WALL.sub("", _SIZE_MARK.sub("", joined, count=1))
+        match = _NUMBER.fullmatch(joined)
         unit = unit_key(match["unit"] or "") if match else ""
         if match is None or (unit and (attribute is None or unit not in attribute.units)):
             wrong[at] = True
@@ -219,7 +225,8 @@ def _sexagesimal(match: re.Match[str] | None) -> float | None:
         return None
     parts = match.groupdict()
     minutes, seconds = float(parts["m"] or 0), float(parts["s"] or 0)
-    if minutes >= 60 or seconds >= 60:
+    # 60 itself is what rounding makes of 59.999: 45′60.00″ is 46′.
+    if minutes > 60 or seconds > 60 or (minutes == 60 and seconds > 0):
         return None
     value = (float(parts["d"]) * 3600 + minutes * 60 + seconds) / 3600
     negative = parts.get("sign") == "-" or (parts["hemi1"] or parts["hemi2"]) in ("S", "W", "南", "西")

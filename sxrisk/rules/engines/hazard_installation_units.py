@@ -20,6 +20,11 @@ _ENTRIES = re.compile(r"\s*[;\n]+\s*")
 # A comma ends an entry only behind a quantity: names such as 1,3-butadiene have commas of their own.
 _COMMA = re.compile(r"\s*[,、]\s*")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:t|吨)?\s*")
+# Without a colon: 汽油 150t, 硝酸铵(50t); a bare number only behind a name that the tables know: 氨25.
+_BESIDE = re.compile(
+    r"\s*(?P<name>[^:]*?[^\s\d.,(:])[\s(]*(?<![\d.,])(?P<tonnes>\d+(?:\.\d+)?)\s*(?:t|吨)\s*\)?(?:\s*[,、]|$)"
+)
+_BARE = re.compile(r"(?P<name>.*[^\s\d.,])\s*(?P<tonnes>\d+(?:\.\d+)?)")
 _THOUSANDS = re.compile(r"^\d+\s*,\s*")
 # A sum of shares that comes to the limit by decimal figures may miss it by the last bit of binary ones.
 _TOLERANCE = 1e-9
@@ -228,6 +233,9 @@ def _cell(text: str, book: Book) -> list[_Held]:
     """What a cell such as ``液氨:25;氯:3`` holds; a quantity that is no number becomes NaN."""
     held: list[_Held] = []
     for entry in _ENTRIES.split(unicodedata.normalize("NFKC", text).strip()):
+        if beside := _beside(entry, book):
+            held += beside
+            continue
         rest = entry
         while rest.strip():
             name, _, behind = rest.partition(":")
@@ -244,3 +252,15 @@ def _cell(text: str, book: Book) -> list[_Held]:
             number = _QUANTITY.fullmatch(amount)
             held.append(_Held(name, "", category.strip(), float(number[1]) if number else math.nan))
     return held
+
+
+def _beside(entry: str, book: Book) -> list[_Held]:
+    """What an entry without a colon holds, its quantities standing right behind the names; none where it is not so."""
+    found, at = [], 0
+    while at < len(entry) and (match := _BESIDE.match(entry, at)):
+        found.append(_Held(match["name"].strip(), "", "", float(match["tonnes"])))
+        at = match.end()
+    if found and at == len(entry):
+        return found
+    bare = _BARE.fullmatch(entry.strip())
+    return [_Held(bare["name"], "", "", float(bare["tonnes"]))] if bare and book.names(bare["name"]) else []
