@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from sxrisk.crs import geodesic_distance_m
+from sxrisk.crs import DEGREE_M, geodesic_distance_m
 
 __all__ = ["MATCH_COLUMNS", "SAME_PLACE_M", "finding_places", "match_findings", "names_alike", "renamed_rules"]
 
@@ -40,7 +40,6 @@ _ENDS = ("subject", "object")
 _NEIGHBOURS = 8
 _DENSE = 400
 _ALIKE = 0.6
-_EARTH_M_PER_DEGREE = 111_320.0
 # What tells "No. 1 mine" from "No. 2 mine", and the eastern from the western one.
 _TELLING = re.compile(r"[0-9]+|[一二三四五六七八九十百东南西北上下中前后左右内外新老甲乙丙丁]")
 # Words that the same firm's name has or lacks from table to table.
@@ -208,7 +207,7 @@ def _shared(before: NDArray[np.object_], now: NDArray[np.object_], i: Positions,
     if not len(i):
         return np.empty(0)
     places = shapely.bounds(before[i])
-    scale = np.array([np.cos(np.radians(places[:, [1, 3]].mean())), 1.0]) * _EARTH_M_PER_DEGREE
+    scale = np.array([np.cos(np.radians(places[:, [1, 3]].mean())), 1.0]) * DEGREE_M
     rows, at = np.unique(i, return_inverse=True)
     columns, to = np.unique(j, return_inverse=True)
     old, new = (shapely.transform(shapes, lambda xy: xy * scale) for shapes in (before[rows], now[columns]))
@@ -258,7 +257,7 @@ def _by_likeness(left: pd.DataFrame, right: pd.DataFrame, b: Positions, n: Posit
 
 
 def _neighbours(left: pd.DataFrame, right: pd.DataFrame, i: Positions, j: Positions) -> list[tuple[int, int, float]]:
-    scale = np.array([np.cos(np.radians(left["lat"].iloc[i].mean())), 1.0]) * _EARTH_M_PER_DEGREE
+    scale = np.array([np.cos(np.radians(left["lat"].iloc[i].mean())), 1.0]) * DEGREE_M
     here, there = left[["lon", "lat"]].to_numpy()[i] * scale, right[["lon", "lat"]].to_numpy()[j] * scale
     metres, at = cKDTree(there).query(here, k=min(_NEIGHBOURS, len(j)), distance_upper_bound=SAME_PLACE_M["alike"])
     metres, at = metres.reshape(len(i), -1), at.reshape(len(i), -1)

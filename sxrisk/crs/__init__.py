@@ -6,7 +6,15 @@ identical: they differ by the plate motion since 2000.0, some decimetres in Shan
 
 from sxrisk.crs._datums import Datum, Helmert4Fit, fit_helmert4
 from sxrisk.crs._detect import OffsetGuess, detect_offset
-from sxrisk.crs._metric import GEOD, geodesic_distance_m, local_metric, point_scale_factor, zone_epsg
+from sxrisk.crs._metric import (
+    DEGREE_M,
+    GEOD,
+    LEAST_DEGREE_M,
+    geodesic_distance_m,
+    local_metric,
+    point_scale_factor,
+    zone_epsg,
+)
 from sxrisk.crs._names import (
     CHINA_BOX,
     GEOGRAPHIC_EPSG,
@@ -32,8 +40,10 @@ from sxrisk.crs._reproject import move_geometries, reproject_geometries, to_geog
 
 __all__ = [
     "CHINA_BOX",
+    "DEGREE_M",
     "GEOD",
     "GEOGRAPHIC_EPSG",
+    "LEAST_DEGREE_M",
     "China",
     "Datum",
     "Helmert4Fit",

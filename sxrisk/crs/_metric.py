@@ -10,10 +10,22 @@ from pyproj.crs.coordinate_operation import TransverseMercatorConversion
 
 from sxrisk.errors import CRSError, ParameterError
 
-__all__ = ["GEOD", "geodesic_distance_m", "local_metric", "point_scale_factor", "zone_epsg"]
+__all__ = [
+    "DEGREE_M",
+    "GEOD",
+    "LEAST_DEGREE_M",
+    "geodesic_distance_m",
+    "local_metric",
+    "point_scale_factor",
+    "zone_epsg",
+]
 
 #: The CGCS2000 ellipsoid, on which every deciding distance is measured.
 GEOD = Geod(a=6378137.0, rf=298.257222101)
+#: A degree of latitude to half a percent, for what need not be exact.
+DEGREE_M = 111_000.0
+#: Nowhere on earth is a degree of latitude shorter: what is searched within a distance divided by it misses nothing.
+LEAST_DEGREE_M = 110_500.0
 
 _FIRST_CM_DEG, _LAST_CM_DEG, _FIRST_CM_EPSG = 75, 135, 4534
 

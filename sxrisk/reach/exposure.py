@@ -6,14 +6,13 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from sxrisk.crs import local_metric
+from sxrisk.crs import LEAST_DEGREE_M, local_metric
 from sxrisk.errors import MissingFieldError, ParameterError
 
 __all__ = ["population_within"]
 
 Array = NDArray[np.float64]
 
-_DEGREE_M = 111_000.0
 # A circle of so many corners stays within 0.01 % of its radius.
 _QUADRANT = 64
 # Planes stand a tenth of a degree apart.
@@ -94,7 +93,7 @@ def population_within(sites: gpd.GeoDataFrame, places: gpd.GeoDataFrame, distanc
 
 def _around(tree: shapely.STRtree, site: shapely.Geometry, reach_m: float) -> NDArray[np.intp]:
     west, south, east, north = shapely.bounds(site)
-    pad_y = reach_m / _DEGREE_M * 1.01
+    pad_y = reach_m / LEAST_DEGREE_M
     pad_x = pad_y / np.cos(np.radians(max(abs(south), abs(north)) + pad_y))
     return np.sort(tree.query(shapely.box(west - pad_x, south - pad_y, east + pad_x, north + pad_y)))
 

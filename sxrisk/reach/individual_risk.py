@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from sxrisk.crs import local_metric, to_geographic
+from sxrisk.crs import LEAST_DEGREE_M, local_metric, to_geographic
 from sxrisk.errors import CRSError, MissingFieldError, ParameterError
 
 __all__ = ["LETHALITY_COLUMNS", "LethalityCurve", "individual_risk_contours"]
@@ -20,7 +20,6 @@ Array = NDArray[np.float64]
 LETHALITY_COLUMNS = {"radius_lethality_90_m": 0.9, "radius_lethality_50_m": 0.5, "radius_lethality_10_m": 0.1}
 # Beyond the radius of 1 % lethality nobody is counted, as is usual in quantitative risk analysis.
 _LEAST_LETHALITY = 0.01
-_DEGREE_M = 111_000.0
 # Cells across the reach of a scenario at a point, and lines of a raster at most in each direction.
 _CELLS = 300
 _MOST_LINES = 2000
@@ -177,7 +176,7 @@ def _clusters(places: NDArray[np.object_], reach: Array) -> list[NDArray[np.intp
     from scipy.sparse.csgraph import connected_components
 
     bounds = shapely.bounds(places)
-    pad_y = reach / _DEGREE_M * 1.01
+    pad_y = reach / LEAST_DEGREE_M
     pad_x = pad_y / np.cos(np.radians(np.minimum(np.abs(bounds[:, [1, 3]]).max(axis=1) + pad_y, 89.0)))
     boxes = shapely.box(bounds[:, 0] - pad_x, bounds[:, 1] - pad_y, bounds[:, 2] + pad_x, bounds[:, 3] + pad_y)
     left, right = shapely.STRtree(boxes).query(boxes, predicate="intersects")

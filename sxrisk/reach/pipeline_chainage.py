@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from sxrisk.crs import geodesic_distance_m
+from sxrisk.crs import DEGREE_M, geodesic_distance_m
 from sxrisk.errors import ParameterError
 
 __all__ = ["PipelineRuns", "stake_text"]
@@ -23,7 +23,6 @@ Geometries = NDArray[np.object_]
 _MAX_EDGE_DEG = 0.00135
 # Ends no farther apart than this are one joint.
 _JOINT_M = 0.01
-_EARTH_M_PER_DEGREE = 111_320.0
 # The direction of a line at its end is that to the place so far along it, about 20 m: vertices may lie a hair apart.
 _HEADING_DEG = 2e-4
 
@@ -224,7 +223,7 @@ def _joints(parts: Geometries, group: Index) -> Index:
     of = np.tile(group, 2)
     if not len(ends):
         return np.empty(0, dtype=np.intp)
-    scale = np.array([np.cos(np.radians(ends[:, 1].mean())), 1.0]) * _EARTH_M_PER_DEGREE
+    scale = np.array([np.cos(np.radians(ends[:, 1].mean())), 1.0]) * DEGREE_M
     # One scale for all is right to some per cent in a province: wider first, then by the ellipsoid.
     pair = cKDTree((ends - ends[0]) * scale).query_pairs(1.2 * _JOINT_M, output_type="ndarray")
     one, other = ends[pair[:, 0]], ends[pair[:, 1]]

@@ -14,6 +14,8 @@ import math
 import numpy as np
 from numba import njit
 
+from sxrisk.crs import LEAST_DEGREE_M
+
 __all__ = ["capsule_cut", "foot_range", "nearest", "outline_cover", "outline_stretches"]
 
 # GRS 80, the ellipsoid of CGCS2000.
@@ -21,8 +23,6 @@ _A = 6378137.0
 _F = 1.0 / 298.257222101
 _E2 = _F * (2.0 - _F)
 _RADIAN = math.pi / 180.0
-# The shortest metre per degree anywhere in China is above this in latitude; a margin for what an index may offer.
-_DEGREE_M = 110_500.0
 _HAIR_M = 1e-6
 
 
@@ -205,7 +205,7 @@ def outline_stretches(line, position, reach, sigma, pieces, xy, edges, chunks, p
             begin, end = position[k], position[k + 1]
             for e in range(chunks[chunk, 0], chunks[chunk, 1]):
                 a, b = edges[e, 0], edges[e, 1]
-                if _apart(line, k, xy, a, b, (h + 0.01) / _DEGREE_M, stretch):
+                if _apart(line, k, xy, a, b, (h + 0.01) / LEAST_DEGREE_M, stretch):
                     continue
                 if not framed:
                     lon0, lat0, plane, ax, ay, ux, uy, length = _frame(line, k)
@@ -257,7 +257,7 @@ def outline_cover(line, reach, sigma, pieces, xy, edges, chunks, pair_piece, pai
             stretch = 1.02 / math.cos(line[k, 1] * _RADIAN)
             for e in range(chunks[chunk, 0], chunks[chunk, 1]):
                 a, b = edges[e, 0], edges[e, 1]
-                if a == b or _apart(line, k, xy, a, b, (h + 0.01) / _DEGREE_M, stretch):
+                if a == b or _apart(line, k, xy, a, b, (h + 0.01) / LEAST_DEGREE_M, stretch):
                     continue
                 lon0, lat0, plane, ax, ay, ux, uy, length = _frame(line, k)
                 s0, t0, s1, t1 = _along(xy, a, b, lon0, lat0, plane, ax, ay, ux, uy)

@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
+from sxrisk.crs import LEAST_DEGREE_M
 from sxrisk.reach.pipeline_chainage import PipelineRuns
 
 __all__ = ["Outlines", "covered_outlines", "near_stretches"]
@@ -20,8 +21,6 @@ Geometries = NDArray[np.object_]
 _MAX_EDGE_DEG = 0.00135
 _EDGES_PER_CHUNK = 32
 _EDGES_PER_PIECE = 8
-# The shortest metre per degree of latitude in China lies above this.
-_DEGREE_M = 110_500.0
 _HAIR_M = 1e-6
 
 
@@ -234,7 +233,7 @@ def _candidates(
     first = pieces[:, 0]
     least, most = np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
     farthest = np.maximum.reduceat(far, first)
-    margin = (farthest + 0.01) / _DEGREE_M
+    margin = (farthest + 0.01) / LEAST_DEGREE_M
     known = np.flatnonzero(farthest >= 0)
     east = margin * 1.02 / np.cos(np.radians(np.maximum(np.abs(least[:, 1]), np.abs(most[:, 1]))))
     wide = shapely.box(least[:, 0] - east, least[:, 1] - margin, most[:, 0] + east, most[:, 1] + margin)[known]
@@ -274,7 +273,7 @@ def _inside(
     """Stretches farther inside an area than the reach: between two stretches near its outline, all or nothing is."""
     area = np.flatnonzero(shapely.get_dimensions(outlines.geometries) == 2)
     size = shapely.bounds(outlines.geometries[area])
-    least = float(np.nanmin(np.where(reach >= 0, reach, np.nan), initial=np.inf)) / _DEGREE_M
+    least = float(np.nanmin(np.where(reach >= 0, reach, np.nan), initial=np.inf)) / LEAST_DEGREE_M
     wide = area[np.minimum(size[:, 2] - size[:, 0], size[:, 3] - size[:, 1]) > least]
     rows: list[dict[str, float]] = []
     if not len(wide) or not len(runs):

@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from sxrisk.crs import geodesic_distance_m, local_metric
+from sxrisk.crs import LEAST_DEGREE_M, geodesic_distance_m, local_metric
 from sxrisk.errors import GeometryError, MissingFieldError, ParameterError
 from sxrisk.findings import measurement, measurements_frame
 from sxrisk.reach.flow import FlowField, FlowPath, path_sigma_m
@@ -24,7 +24,6 @@ Array = NDArray[np.float64]
 # "30 m" models have cells of up to 30.9 m in latitude.
 _CELL_TOLERANCE = 1.05
 _STEP_M = 1.0
-_DEGREE_M = 111_000.0
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class _Objects:
 
     def near(self, place: shapely.Geometry, radius_m: float) -> NDArray[np.intp]:
         west, south, east, north = shapely.bounds(place)
-        pad_y = radius_m / _DEGREE_M
+        pad_y = radius_m / LEAST_DEGREE_M
         pad_x = pad_y / np.cos(np.radians(max(abs(south), abs(north)) + pad_y))
         return np.sort(self.tree.query(shapely.box(west - pad_x, south - pad_y, east + pad_x, north + pad_y)))
 
@@ -149,7 +148,7 @@ def _toe(pond: Any, field: FlowField) -> _Toe | None:
         if shapely.is_missing(pond.geometry) or pond.geometry.is_empty:
             return None
         method = "toe_point" if pond.geometry.geom_type == "Point" else "toe_lowest_outline"
-        outline = shapely.get_coordinates(shapely.segmentize(pond.geometry, 10.0 / _DEGREE_M))
+        outline = shapely.get_coordinates(shapely.segmentize(pond.geometry, 10.0 / LEAST_DEGREE_M))
         heights = field.height(outline[:, 0], outline[:, 1])
         if not np.isfinite(heights).any():
             return None

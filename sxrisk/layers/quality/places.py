@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from sxrisk.crs import DEGREE_M
 from sxrisk.layers.quality.base import Found, Layer, quality_table, scaled
 
 __all__ = ["between_layers", "places_of"]
@@ -22,7 +23,7 @@ _COMMONPLACE = 5
 _APART_M, _FAR_M = 1_000.0, 5_000.0
 _COUNTY_MARGIN_M = 100.0
 _PROVINCE_MARGIN_DEG = 0.3
-_MOST_DECIMALS, _METRES_PER_DEGREE = 7, 111_000.0
+_MOST_DECIMALS = 7
 # What tells two places of nearly one name apart: a number, a letter, a direction, old and new.
 _TELLING = re.compile(r"[0-9a-z一二三四五六七八九十百东西南北中上下前后左右新老旧大小甲乙丙丁]+")
 
@@ -183,7 +184,7 @@ def _decimals(layer: Layer) -> Iterator[Found]:
     for count in range(_MOST_DECIMALS - 1, -1, -1):
         decimals[(np.abs(xy - np.round(xy, count)) < 1e-9).all(axis=1)] = count
     # Rounding spreads a place evenly over one step: its standard deviation is the step over the root of 12.
-    rounding = _METRES_PER_DEGREE * 10.0 ** (-decimals.astype(float)) / np.sqrt(12)
+    rounding = DEGREE_M * 10.0 ** (-decimals.astype(float)) / np.sqrt(12)
     # A place that ends in zeros by chance is no rounded one: the layer's own decimals must be few, or two fewer here.
     usual = int(np.quantile(decimals, 0.9))
     coarse = (rounding > np.where(np.isnan(sigma), 10.0, sigma)) & ((decimals >= usual) | (decimals <= usual - 2))

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from sxrisk.crs import CHINA_BOX, GEOD, China, Placeable, geographic_transform, reproject_geometries
+from sxrisk.crs import CHINA_BOX, GEOD, LEAST_DEGREE_M, China, Placeable, geographic_transform, reproject_geometries
 from sxrisk.errors import CRSError, GeometryError, InputError
 from sxrisk.layers._checks import repair_areas
 from sxrisk.layers.report import Issue, Rejects
@@ -21,7 +21,6 @@ __all__ = ["Placement", "place", "place_toes", "points_from_columns"]
 
 _HALF = 0.5
 _NOT_FINITE = frozenset(["nan", "inf", "-inf", "+inf", "infinity", "-infinity"])
-_METRES_PER_DEGREE = 111_000.0
 # Beyond this no number is a degree.
 _MOST_DEGREES = 400.0
 _MOST_METRES = 1e8
@@ -203,7 +202,7 @@ def _home(region: Any, margin_m: float) -> tuple[float, float, float, float] | N
     if region is None:
         return None
     west, south, east, north = shapely.bounds(region)
-    wider = margin_m / _METRES_PER_DEGREE
+    wider = margin_m / LEAST_DEGREE_M
     return west - 2 * wider, south - wider, east + 2 * wider, north + wider
 
 

@@ -8,14 +8,13 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from sxrisk.crs import DEGREE_M
 from sxrisk.rules.engines.location_class_settings import LocationClassSettings
 
 __all__ = ["Dwellings", "count_dwellings"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-_EARTH_M_PER_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True)
@@ -140,6 +139,6 @@ def _beside(
     found = np.zeros(len(places), dtype=bool)
     if len(places) and len(buildings):
         centre, house = (shapely.get_coordinates(shapely.centroid(geometry[at])) for at in (places, buildings))
-        scale = np.array([np.cos(np.radians(centre[:, 1].mean())), 1.0]) * _EARTH_M_PER_DEGREE
+        scale = np.array([np.cos(np.radians(centre[:, 1].mean())), 1.0]) * DEGREE_M
         found = cKDTree(house * scale).query(centre * scale, distance_upper_bound=reach_m)[0] <= reach_m
     return np.asarray(found, dtype=bool)
