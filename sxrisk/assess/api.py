@@ -10,16 +10,12 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from sxrisk.assess.inputs import check_before_work, open_scans, read_epoch
 from sxrisk.assess.inventory import check_features, load_project_layers
 from sxrisk.assess.project import ProjectFile, Rectification, load_project
 from sxrisk.assess.reporter import Reporter, SilentReporter
 from sxrisk.assess.run import RunResult, StageFolder, run_project
-from sxrisk.assess.stages import (
-    check_before_work,
-    join_layers,
-    open_scans,
-    read_epoch,
-)
+from sxrisk.assess.stages import join_layers
 from sxrisk.errors import ParameterError
 
 __all__ = ["InputCheck", "Project"]

@@ -1,6 +1,6 @@
 """The stages of the main job, in order. Each reads from the state, calls one floor of the house, and writes back."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,10 @@ import xarray as xr
 
 from sxrisk.assess.history import compare_with_last, describe_last, read_register
 from sxrisk.assess.identity import distinct_ids, row_of_feature
+from sxrisk.assess.inputs import check_before_work, load_project_catalogue, read_epoch, read_project_dem
 from sxrisk.assess.inventory import account_for_rows, check_features, load_project_layers
 from sxrisk.assess.place import in_place
-from sxrisk.assess.project import DemSource, Epoch, ProjectFile, ScanSource, Site
+from sxrisk.assess.project import DemSource, ProjectFile, Site
 from sxrisk.assess.reporter import Reporter
 from sxrisk.assess.state import RunState
 from sxrisk.errors import InputError
@@ -27,12 +28,8 @@ __all__ = [
     "RunContext",
     "Stage",
     "all_measurements",
-    "check_before_work",
     "join_layers",
-    "load_project_catalogue",
     "load_sites",
-    "open_scans",
-    "read_epoch",
 ]
 
 
@@ -54,7 +51,7 @@ class RunContext:
 
     def dem(self) -> xr.DataArray | None:
         """The region's elevation model, if the project has one."""
-        return _read_dem(self.project.dem)
+        return read_project_dem(self.project.dem)
 
     def boundary(self) -> gpd.GeoDataFrame | None:
         """The boundary layer, if the project names one."""
@@ -72,53 +69,6 @@ class Stage:
 
     name: str
     run: Callable[[RunContext], None]
-
-
-def load_project_catalogue(project: ProjectFile) -> Any:
-    """The criteria with the project's values and overrides."""
-    from sxrisk.rules import load_catalogue
-
-    options = project.rules
-    with in_place(project.path.name):
-        return load_catalogue(options.files, values=options.values, overrides=options.overrides)
-
-
-def check_before_work(project: ProjectFile) -> int:
-    """Refuse at once what would else stop the run after hours: criteria, elevation model, scans' headers.
-
-    Returns
-    -------
-    int
-        Number of criteria.
-
-    Raises
-    ------
-    InputError
-        At the first that cannot be used.
-    """
-    from sxrisk.products.register_book import read_register_book
-    from sxrisk.sites import check_parameters
-
-    catalogue = load_project_catalogue(project)
-    _read_dem(project.dem)
-    for key, site in project.sites.items():
-        with in_place(f"{project.path.name}: sites.{key}.parameters"):
-            check_parameters(site.kind, site.parameters)
-    if project.rectification is not None:
-        with in_place(f"{project.path.name}: rectification"):
-            read_register_book(project.rectification.path)
-    for _ in open_scans(project):
-        pass
-    return len(catalogue.rules)
-
-
-def open_scans(project: ProjectFile) -> Iterator[tuple[str, Epoch, ScanSource, Any]]:
-    """Site, epoch and source of every scan of the project, and the scan with its header read."""
-    for key, site in project.sites.items():
-        for epoch in site.epochs:
-            with in_place(f"sites.{key}"):
-                scans = read_epoch(site, epoch)
-            yield from ((key, epoch, source, scan) for source, scan in zip(epoch.scans, scans, strict=True))
 
 
 def join_layers(project: ProjectFile, frames: Mapping[str, gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFrame]:
@@ -223,42 +173,11 @@ def _measure_one(task: _SiteTask) -> str:
             change_parameters=None if site.change is None else site.change.model_dump(),
             crs=site.crs,
             vertical_crs=site.vertical_crs,
-            dem=_read_dem(task.dem),
+            dem=read_project_dem(task.dem),
         )
     result.save(task.state)
     result.write_artefacts(task.artefacts)
     return task.key
-
-
-def _read_dem(source: DemSource | None) -> xr.DataArray | None:
-    from sxrisk.layers import read_dem
-
-    if source is None:
-        return None
-    with in_place("dem"):
-        return read_dem(source.path, crs=source.crs, vertical_crs=source.vertical_crs)
-
-
-def read_epoch(site: Site, epoch: Epoch) -> list[Any]:
-    """The scans of one epoch, lazily read, with what the project file says of them.
-
-    Returns
-    -------
-    list of Scan
-    """
-    from sxrisk.scans import read_scan
-
-    return [
-        read_scan(
-            source.path,
-            crs=site.crs,
-            vertical_crs=site.vertical_crs,
-            epoch=epoch.date,
-            stations=None if source.station is None else [source.station],
-            range_sigma_m=site.range_sigma_m,
-        )
-        for source in epoch.scans
-    ]
 
 
 def load_sites(context: RunContext) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rasterio.transform import from_origin
 from shapely import LineString, Point
 
 from sxrisk.assess import Project, RunResult
-from sxrisk.scans import Scan, write_laz
+from sxrisk.scans import Scan, write_scan
 
 EAST, NORTH = 490_000.0, 4_040_000.0
 METRES, HEIGHTS = "EPSG:4547", "EPSG:5737"
@@ -114,7 +114,7 @@ def tiny_project(folder: Path, *, site: bool = False) -> Path:
     write_dem(folder / "dem.tif")
     if site:
         for name, month, moved in (("first", 3, 0.0), ("second", 6, 0.06)):
-            write_laz(pit_scan(month, moved), folder / f"{name}.laz")
+            write_scan(pit_scan(month, moved), folder / f"{name}.laz")
     path = folder / "tiny.toml"
     path.write_text(PROJECT + (SITE if site else ""), encoding="utf-8")
     return path

@@ -226,6 +226,18 @@ def test_one_clear_error_and_the_last_result_untouched(
         assert text in complaint(["check", str(folder / "tiny.toml")], capsys)
 
 
+def test_all_that_is_broken_is_told_at_once(
+    pristine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SXRISK_LANG", "en")
+    shutil.copytree(pristine / "scanned", tmp_path / "in")
+    for change in (holds("dem.tif", "no raster"), cut("first.laz", 0.5), cut("second.laz", 0.5)):
+        change(tmp_path / "in")
+    told = complaint(["check", str(tmp_path / "in" / "tiny.toml")], capsys)
+    assert "3 problems" in told
+    assert all(name in told for name in ("dem.tif", "first.laz", "second.laz"))
+
+
 def test_some_bad_rows_are_set_aside_and_strict_refuses_them(
     pristine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
