@@ -2,15 +2,16 @@
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
 from sxrisk import Project
-from sxrisk.assess import load_project
+from sxrisk.assess import LayerFile, find_violations, load_project
 from sxrisk.assess import project as project_file
-from sxrisk.errors import ProjectError
+from sxrisk.errors import InputError, ProjectError
 from sxrisk.layers import KINDS, kind
 from sxrisk.layers._formats import suffixes
 from sxrisk.rules import load_catalogue
@@ -137,3 +138,35 @@ def test_a_common_word_for_a_kind_gets_a_hint(minimal: Path, word: str) -> None:
     minimal.write_text(text.replace(word, "xyzzy"), encoding="utf-8")
     with pytest.raises(ProjectError, match=r"unknown kind\. Known kinds: accident"):
         Project.open(minimal)
+
+
+def test_the_example_of_own_criteria_is_a_catalogue_that_finds(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "own-criteria.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(\[standard\].*?)```", page, re.DOTALL)
+    path = tmp_path / "county-rules.toml"
+    path.write_text(example, encoding="utf-8")
+    mine = {rule.id: rule for rule in load_catalogue([path]).rules.values() if rule.id.startswith("HS-")}
+    assert {"HS-DUMP-1", "HS-POND-1"} <= set(mine)
+    assert mine["HS-DUMP-1"].value == 300.0
+    (tmp_path / "dumps.csv").write_text("编号,名称,经度,纬度\nD1,东排土场,112.5,37.5\n", encoding="utf-8")
+    (tmp_path / "homes.csv").write_text("编号,名称,经度,纬度\nV1,南沟村,112.502,37.5\n", encoding="utf-8")
+    found = find_violations(
+        LayerFile(tmp_path / "dumps.csv", "waste_dump", "EPSG:4490", 1.0),
+        LayerFile(tmp_path / "homes.csv", "settlement", "EPSG:4490", 1.0),
+        rule="HS-DUMP-1", rule_files=[path], as_of=date(2026, 6, 30),
+    ).findings  # fmt: skip
+    # 0.002 degrees of longitude at 37.5 N.
+    assert found["measured"].tolist() == pytest.approx([176.9], abs=0.1)
+    assert found["status"].tolist() == ["violation"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"distance"\nop', '"height"\nop'), ('value = 300.0\nunit = "m"', 'value = 300.0\nunit = "km"')]
+)
+def test_a_distance_in_other_units_is_refused(repository: Path, tmp_path: Path, old: str, new: str) -> None:
+    page = (repository / "docs" / "own-criteria.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(\[standard\].*?)```", page, re.DOTALL)
+    assert old in example
+    (tmp_path / "rules.toml").write_text(example.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match="needs metric 'distance' and unit 'm'"):
+        load_catalogue([tmp_path / "rules.toml"])

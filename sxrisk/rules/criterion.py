@@ -31,6 +31,8 @@ Engine = Literal[
     "pair",
     "tailings_class",
 ]
+# What engines that measure distances themselves compare, in metres.
+_MEASURES = {"distance": "distance", "multiple": "distance", "crossing": "crossing", "influence": "influence_zone"}
 Op = Literal["<=", "<", ">=", ">"]
 # Engines that can judge a thing by itself.
 _ALONE = ("measured", "hazard_installation", "tailings_class")
@@ -341,6 +343,10 @@ class Rule:
             raise ValueError("engine 'multiple' needs per, the measure that the value multiplies")
         if self.engine in ("distance", "crossing", "multiple", "influence") and self.op not in ("<", "<="):
             raise ValueError(f"engine {self.engine!r} needs op '<' or '<=', a distance breaks by being too short")
+        if (measure := _MEASURES.get(self.engine)) and (self.metric, self.unit) != (measure, "m"):
+            raise ValueError(
+                f"engine {self.engine!r} needs metric {measure!r} and unit 'm', not {self.metric!r} in {self.unit!r}"
+            )
         if self.engine == "pair" and not self.checked_by:
             raise ValueError("engine 'pair' needs checked_by, the metric that shows that the pairs were looked for")
         if self.min_value is not None and self.min_value >= self.value:
