@@ -1,0 +1,23 @@
+"""Subsidence above caved panels: basins by the probability integral method, their time, fit and boundaries."""
+
+from sxrisk.reach.subsidence.basin import LAYERS, subsidence_at, subsidence_basin
+from sxrisk.reach.subsidence.boundary import collapse_zone, movement_boundary, terrain_boundary
+from sxrisk.reach.subsidence.fit import RockFit, fit_rock
+from sxrisk.reach.subsidence.panel import Panel, RockParameters
+from sxrisk.reach.subsidence.time import knothe_fraction, movement_duration_days, residual_factor
+
+__all__ = [
+    "LAYERS",
+    "Panel",
+    "RockFit",
+    "RockParameters",
+    "collapse_zone",
+    "fit_rock",
+    "knothe_fraction",
+    "movement_boundary",
+    "movement_duration_days",
+    "residual_factor",
+    "subsidence_at",
+    "subsidence_basin",
+    "terrain_boundary",
+]
