@@ -1,6 +1,7 @@
 """Safety distances: time, missed and added pairs beside what others use, on one machine in one run.
 
 Usage: python benchmarks/violations.py [--objects 1000000] [--subjects 50000] [--repeat 3]
+       python benchmarks/violations.py --memory --objects 10000000 --subjects 50000
 
 Sources with their own limits, and pipelines of 200 vertices (30 km) with 500 m, against points and against buildings of
 8 to 60 m, all over the province. `pairs` gives the candidates from Shapely's geometries: positions of the two and their
@@ -12,14 +13,22 @@ ellipsoid. Their own loading and indexing counts, as ours does. DuckDB (with its
 part where they are installed: pip install duckdb==1.5.5 duckdb-extension-spatial==1.5.5 duckdb-extensions sedonadb
 geoarrow-pyarrow; PostGIS where its Debian package is: a cluster of its own is started for the run. PostGIS works in
 processes of its own: its CPU time is not seen, only the wall's.
+
+`--memory` writes the points and the buildings, half of the objects each, to GeoParquet files and checks them file by
+file with `check_distances_partitioned`: in a fresh process, whose peak resident memory is told, and on a Dask cluster
+of two processes, whose files must be the same to the byte. Ended by a signal, either mode takes away what it started.
 """
 
 import argparse
+import filecmp
 import io
+import multiprocessing
 import os
 import resource
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -31,22 +40,27 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import shapely
 
-from sxrisk.rules import check_distances
+from sxrisk.parallel import open_executor
+from sxrisk.rules import check_distances, check_distances_partitioned
 from sxrisk.rules._pairs import Pieces, pairs_within
 from sxrisk.rules.distance import distance_table
 
 ZONE = 4547
 WEST, SOUTH, EAST, NORTH = 110.3, 34.6, 114.5, 40.7
 METRE_DEG = 1.0 / 111_000.0
+# Objects of one file and of one row group.
+FILE_ROWS, GROUP_ROWS = 500_000, 125_000
+GIGABYTE = 2**20  # of ru_maxrss, which counts in KiB
 Column = np.ndarray | pd.Series | pa.ChunkedArray
 Pairs = tuple[Column, Column]
 
 
-def scene(subjects: int, objects: int) -> dict[str, tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]]:
+def scene(subjects: int, objects: int, seed: int = 20260630) -> dict[str, tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]]:
     """Sources and pipelines, points and buildings; seeded."""
-    rng = np.random.default_rng(20260630)
+    rng = np.random.default_rng(seed)
     low, high = [WEST, SOUTH], [EAST, NORTH]
     places, starts = rng.uniform(low, high, (objects, 2)), rng.uniform(low, high, (subjects, 2))
     corner = np.cumsum(rng.dirichlet([6.0] * 4, objects), axis=1) * 2 * np.pi
@@ -157,12 +171,16 @@ def postgis_cluster() -> Iterator[str]:
         run(str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync")
         settings = f"-c listen_addresses='' -c unix_socket_directories={home} -c fsync=off -c work_mem=256MB"
         control = [str(binaries / "pg_ctl"), "-D", str(data), "-w"]
-        run(*control, "-l", str(home / "log"), "-o", settings, "start")
         try:
+            run(*control, "-l", str(home / "log"), "-o", settings, "start")
             yield str(home)
         finally:
-            # Stops the process named in the folder's own postmaster.pid.
-            run(*control, "-m", "immediate", "stop")
+            # Nothing may come between: a second signal, or a server that was still starting when the first came.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            if (data / "postmaster.pid").exists():
+                # Stops the process named in the folder's own postmaster.pid.
+                run(*control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -202,9 +220,76 @@ def main() -> None:
     parser.add_argument("--subjects", type=int, default=5_000)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="names of engines")
+    parser.add_argument("--memory", action="store_true", help="files of objects, one after the other and on Dask")
     options = parser.parse_args()
-    with postgis_cluster() as socket:
-        compare(options, postgis_join(socket))
+    # Like Ctrl-C, a request to end unwinds the blocks, which stop the servers and remove the folders of the run.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if options.memory:
+        with tempfile.TemporaryDirectory(prefix="sxmem-") as folder:
+            in_files(options, Path(folder))
+    elif options.only and "postgis" not in options.only:
+        compare(options, postgis_join(""))
+    else:
+        with postgis_cluster() as socket:
+            compare(options, postgis_join(socket))
+
+
+def write_objects(folder: Path, objects: int) -> None:
+    """Points and buildings in turn, file by file."""
+    folder.mkdir()
+    for number, first in enumerate(range(0, objects, FILE_ROWS)):
+        rows = min(FILE_ROWS, objects - first)
+        _, frame = scene(1, rows, seed=number)["polygons" if number % 2 else "points"]
+        frame.to_parquet(folder / f"{number:04d}.parquet", row_group_size=GROUP_ROWS)
+
+
+def check_files(objects: Path, subjects: int, out: Path, cluster: str | None) -> tuple[float, float, float]:
+    """Wall and CPU seconds of a check, and the peak resident memory of this process, GB."""
+    sources, _ = scene(subjects, 1)["points"]
+    start, used = time.perf_counter(), time.process_time()
+    if cluster is None:
+        check_distances_partitioned(sources, objects, "limit", out=out)
+    else:
+        with open_executor(dask=cluster) as executor:
+            check_distances_partitioned(sources, objects, "limit", out=out, executor=executor)
+    wall, cpu = time.perf_counter() - start, time.process_time() - used
+    return wall, cpu, peak_gb()
+
+
+def peak_gb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIGABYTE
+
+
+def in_files(options: argparse.Namespace, folder: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    here, there = folder / "here", folder / "there"
+    # Leaving a pool ends its process at once, also on a signal.
+    with spawn.Pool(1) as pool:
+        pool.apply(write_objects, (folder / "objects", options.objects))
+    with spawn.Pool(1) as pool:
+        wall, cpu, peak = pool.apply(check_files, (folder / "objects", options.subjects, here, None))
+    names = sorted(path.name for path in here.iterdir())
+    rows = sum(pq.read_metadata(here / name).num_rows for name in names)
+    print(
+        f"{options.subjects} sources, {options.objects} objects in files: {rows} findings\n"
+        f"one process  {wall:7.1f} s wall {cpu:7.1f} s CPU, peak {peak:.2f} GB",
+        flush=True,
+    )
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        print("Dask         not installed: sxrisk[dask]")
+        return
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        wall, _, own = check_files(folder / "objects", options.subjects, there, cluster.scheduler_address)
+        peaks = client.run(peak_gb).values()
+    same = names == sorted(path.name for path in there.iterdir())
+    same = same and all(filecmp.cmp(here / name, there / name, shallow=False) for name in names)
+    print(
+        f"Dask         {wall:7.1f} s wall, peaks {', '.join(f'{peak:.2f}' for peak in peaks)} GB of the workers, "
+        f"{own:.2f} GB of the caller; files {'the same to the byte' if same else 'DIFFER'}",
+        flush=True,
+    )
 
 
 def compare(options: argparse.Namespace, postgis: Callable[[gpd.GeoDataFrame, gpd.GeoDataFrame], Pairs]) -> None:
@@ -244,10 +329,9 @@ def compare(options: argparse.Namespace, postgis: Callable[[gpd.GeoDataFrame, gp
             keys = np.sort(left * len(objects) + right)
             truth = keys if label == "pairs" else truth
             missed, added = len(np.setdiff1d(truth, keys)), len(np.setdiff1d(keys, truth))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             print(
                 f"{name:22s} {label:18s} {np.median(wall):7.2f} s wall {np.median(cpu):7.2f} s CPU "
-                f"{len(keys):8d} pairs -{missed} +{added}  peak so far {peak:.1f} GB",
+                f"{len(keys):8d} pairs -{missed} +{added}  peak so far {peak_gb():.1f} GB",
                 flush=True,
             )
 

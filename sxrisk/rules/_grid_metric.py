@@ -140,7 +140,8 @@ def foot(px, py, ax, ay, bx, by):
     vx, vy = px - ax, py - ay
     along = (vx * ux * kx * kx + vy * uy * ky * ky) / square
     t = min(1.0, max(0.0, along))
-    gap = math.hypot((vx - t * ux) * kx, (vy - t * uy) * ky)
+    gx, gy = (vx - t * ux) * kx, (vy - t * uy) * ky
+    gap = math.sqrt(gx * gx + gy * gy)
     # How far the plane with one scale may put the nearest point wrong, and with it the distance.
     bend = _BEND * (gap + length) / _A
     astray = bend * gap

@@ -9,15 +9,20 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 __all__ = ["id_letters", "id_numbers", "id_order"]
+
+Numbers = NDArray[np.int64]
 
 _SEPARATOR = 0x1F
 _ID_LENGTH, _DIGITS = 14, 12
 # Messages hashed side by side.
 _LANES = 8
-# Ids of one bucket when they are sorted.
-_PER_BUCKET = 4
+# Keys looked up before they are needed; a multiple of the former.
+_AHEAD = 64
+# Ids of one bucket when they are sorted, and bits of the buckets that they are put in first.
+_PER_BUCKET, _COARSE_BITS = 4, 8
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
@@ -46,15 +51,16 @@ def _rotated(builder, x, bits):
 def _digest_blocks(typingctx, state, words):
     """One block of SHA-256 (FIPS 180-4) for each of eight messages, side by side in vector registers.
 
-    `state` (8, 8) and `words` (16, 8) are uint32 arrays of [word, message]; `state` is brought up to date.
+    `state` (8, 8) is a uint32 array of [word, message], which is brought up to date; `words` (8, 8) is one of uint64
+    with two words in each, the first in the upper half.
     """
 
     def codegen(context, builder, signature, args):
-        word = ir.VectorType(ir.IntType(32), _LANES)
+        word, two = ir.VectorType(ir.IntType(32), _LANES), ir.VectorType(ir.IntType(64), _LANES)
 
-        def rows(k):
+        def rows(k, kind):
             held = context.make_array(signature.args[k])(context, builder, args[k])
-            return builder.bitcast(held.data, word.as_pointer())
+            return builder.bitcast(held.data, kind.as_pointer())
 
         def row(pointer, k):
             return builder.gep(pointer, [ir.IntType(32)(k)])
@@ -65,8 +71,11 @@ def _digest_blocks(typingctx, state, words):
         def mixed(x, *bits):
             return reduce(builder.xor, [_rotated(builder, x, n) for n in bits])
 
-        states, blocks = rows(0), rows(1)
-        w = [builder.load(row(blocks, k), align=4) for k in range(16)]
+        states, blocks = rows(0, word), rows(1, two)
+        w = []
+        for k in range(8):
+            both = builder.load(row(blocks, k), align=8)
+            w += [builder.trunc(builder.lshr(both, two([32] * _LANES)), word), builder.trunc(both, word)]
         before = [builder.load(row(states, k), align=4) for k in range(8)]
         for t in range(16, 64):
             x, y = w[t - 15], w[t - 2]
@@ -88,15 +97,34 @@ def _digest_blocks(typingctx, state, words):
 
 
 @njit(cache=True, error_model="numpy", inline="always")
-def _copied(text, size, source, first, end):
-    """Append bytes to a text, after a separator unless it is the first; returns the new size."""
-    if size > 0:
-        text[size] = _SEPARATOR
-        size += 1
-    for k in range(first, end):
-        text[size] = source[k]
-        size += 1
-    return size
+def _added(text, lane, size, value):
+    """Put up to eight bytes (the first in the uppermost bits, zeros behind the last) at the end of a text."""
+    word, shift = size >> 3, np.uint64(8 * (size & 7))
+    text[word, lane] |= value >> shift
+    text[word + 1, lane] |= (value << np.uint64(1)) << (np.uint64(63) - shift)
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _eight(source, at):
+    """Eight bytes as a number, the first in its uppermost bits."""
+    value = np.uint64(0)
+    for k in range(8):
+        value = (value << np.uint64(8)) | np.uint64(source[at + k])
+    return value
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _appended(text, lane, size, source, first, end, opening):
+    """Append bytes to a text, of which the first eight are known as `opening`; returns the new size."""
+    value = opening
+    for at in range(first, end, 8):
+        if at > first:
+            value = _eight(source, at)
+        if end - at < 8:
+            beyond = np.uint64(8 * (8 - (end - at)))
+            value = (value >> beyond) << beyond
+        _added(text, lane, size + at - first, value)
+    return size + end - first
 
 
 @njit(cache=True, error_model="numpy")
@@ -113,93 +141,136 @@ def id_numbers(rule, subject, subject_start, i, object_, object_start, j, part, 
 
     Parameters
     ----------
-    rule : (r,) uint8
-        Bytes of the rule's id (UTF-8).
+    rule : (r + 8,) uint8
+        Bytes of the rule's id (UTF-8), and eight more of any value.
     subject, object_, part : (...) uint8
-        Bytes of all keys, one after the other; key `k` is ``[start[k], start[k + 1])``.
+        Bytes of all keys, one after the other; key `k` is ``[start[k], start[k + 1])``; eight more at the end.
     subject_start, object_start, part_start : (...) int64
         `part_start` is empty where there are no parts; a row's own part stands at the row's place.
     i, j : (n,) int32
-        Key of each row.
+        Key of each row; fastest where rows of one subject follow each other.
     numbers : (n,) int64
         Receives the numbers; they are of the same order as the ids.
     """
     longest = _longest(subject_start) + _longest(object_start)
     if len(part_start) > 0:
         longest += _longest(part_start)
-    most_blocks = (len(rule) + longest + 3 + 9 + 63) // 64
-    text, words = np.zeros((_LANES, most_blocks * 64), np.uint8), np.zeros((16, _LANES), np.uint32)
-    state, blocks = np.empty((8, _LANES), np.uint32), np.zeros(_LANES, np.int64)
-    first, end = np.empty(_LANES, np.int64), np.empty(_LANES, np.int64)
+    # Texts as words of eight bytes, the first byte uppermost: what is written byte by byte and read word by word waits.
+    most = 8 * ((len(rule) - 8 + longest + 3 + 9 + 63) // 64)
+    head, text = np.zeros((most + 1, 1), np.uint64), np.zeros((most + 1, _LANES), np.uint64)
+    separator = np.uint64(_SEPARATOR) << np.uint64(56)
+    state = np.empty((8, _LANES), np.uint32)
+    blocks = np.zeros(_LANES, np.int64)
+    first, end, opening = np.empty(_AHEAD, np.int64), np.empty(_AHEAD, np.int64), np.empty(_AHEAD, np.uint64)
+    known, head_size = np.int64(-1), np.int64(0)
     for group in range(low, high, _LANES):
         lanes = min(_LANES, high - group)
-        most = 0
-        # All at once: each of these reads waits for memory, and the next need not wait for it.
+        ahead = (group - low) % _AHEAD
+        if ahead == 0:
+            # Each of these reads waits for memory; without a branch between them they wait together.
+            for k in range(min(_AHEAD, high - group)):
+                first[k], end[k] = object_start[j[group + k]], object_start[j[group + k] + 1]
+            for k in range(min(_AHEAD, high - group)):
+                opening[k] = _eight(object_, first[k])
+        deepest = np.int64(0)
         for lane in range(lanes):
-            first[lane], end[lane] = object_start[j[group + lane]], object_start[j[group + lane] + 1]
-        for lane in range(lanes):
-            n, told = group + lane, text[lane]
-            size = _copied(told, 0, rule, 0, len(rule))
-            size = _copied(told, size, subject, subject_start[i[n]], subject_start[i[n] + 1])
-            size = _copied(told, size, object_, first[lane], end[lane])
+            n, k = group + lane, ahead + lane
+            if i[n] != known:
+                known = np.int64(i[n])
+                head[:] = 0
+                head_size = _appended(head, 0, 0, rule, 0, len(rule) - 8, _eight(rule, 0))
+                _added(head, 0, head_size, separator)
+                begin = subject_start[known]
+                head_size = _appended(
+                    head, 0, head_size + 1, subject, begin, subject_start[known + 1], _eight(subject, begin)
+                )
+                _added(head, 0, head_size, separator)
+                head_size += 1
+            for word in range(most):
+                text[word, lane] = head[word, 0]
+            size = _appended(text, lane, head_size, object_, first[k], end[k], opening[k])
             if len(part_start) > 0 and part_start[n + 1] > part_start[n]:
-                size = _copied(told, size, part, part_start[n], part_start[n + 1])
+                _added(text, lane, size, separator)
+                begin = part_start[n]
+                size = _appended(text, lane, size + 1, part, begin, part_start[n + 1], _eight(part, begin))
+            _added(text, lane, size, np.uint64(0x80) << np.uint64(56))
             blocks[lane] = (size + 9 + 63) // 64
-            full = 64 * blocks[lane]
-            told[size] = 0x80
-            told[size + 1 : full - 4] = 0
-            for k in range(4):
-                told[full - 1 - k] = (size * 8 >> (8 * k)) & 0xFF
-            most = max(most, blocks[lane])
+            deepest = max(deepest, blocks[lane])
+            text[8 * blocks[lane] - 1, lane] = np.uint64(8 * size)
         for k in range(8):
-            state[k, :] = _START[k]
-        for block in range(most):
-            for lane in range(lanes):
-                for k in range(16):
-                    p = 64 * block + 4 * k
-                    a, b, c, d = text[lane, p], text[lane, p + 1], text[lane, p + 2], text[lane, p + 3]
-                    words[k, lane] = (np.uint32(a) << 24) | (np.uint32(b) << 16) | (np.uint32(c) << 8) | np.uint32(d)
-            _digest_blocks(state, words)  # type: ignore[call-arg]
+            for lane in range(_LANES):
+                state[k, lane] = _START[k]
+        for block in range(deepest):
+            _digest_blocks(state, text[8 * block : 8 * block + 8])  # type: ignore[call-arg]
             for lane in range(lanes):
                 if blocks[lane] == block + 1:
                     numbers[group + lane] = (np.int64(state[0, lane]) << 16) | (np.int64(state[1, lane]) >> 16)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def id_letters(numbers):
+def id_letters(numbers: Numbers) -> NDArray[np.uint8]:
     """Letters (n, 14) of the ids with some numbers."""
+    # Numpy's memory comes in larger pages than a compiled function's own.
     ids = np.empty((len(numbers), _ID_LENGTH), np.uint8)
-    for n in range(len(numbers)):
-        ids[n, 0], ids[n, 1] = 70, 45
-        for k in range(_DIGITS):
-            ids[n, _ID_LENGTH - 1 - k] = _HEX[(numbers[n] >> (4 * k)) & 15]
+    _write_letters(numbers, ids)
     return ids
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def id_order(rank, ranks, numbers):
+def _write_letters(numbers, ids):
+    for n in range(len(numbers)):
+        ids[n, 0], ids[n, 1] = 70, 45
+        for k in range(_DIGITS):
+            ids[n, _ID_LENGTH - 1 - k] = _HEX[(numbers[n] >> (4 * k)) & 15]
+
+
+def id_order(rank: NDArray[np.int8], ranks: int, numbers: Numbers) -> tuple[Numbers, Numbers]:
     """Order of rows by a rank below `ranks` and then by their id's number, and the numbers in it.
 
-    The digits of a hash spread evenly over buckets.
+    The digits of a hash spread evenly over buckets: coarse ones first, so that the fine ones of each lie near together.
     """
+    count = len(numbers)
+    order, number = np.empty(count, np.int64), np.empty(count, np.int64)
+    _sort(rank, ranks, numbers, np.empty(count, np.int32), np.empty(count, np.int64), order, number)
+    return order, number
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sort(rank, ranks, numbers, row, digits, order, number):
+    """`row` and `digits` are scratch; `order` and `number` receive the result."""
     bits = 0
     while (_PER_BUCKET << bits) < len(numbers):
         bits += 1
-    shift = 4 * _DIGITS - bits
-    start = np.zeros((ranks << bits) + 1, np.int32)
+    coarse = min(bits, _COARSE_BITS)
+    fine = bits - coarse
+    shift, finer = 4 * _DIGITS - coarse, 4 * _DIGITS - bits
+    start = np.zeros((ranks << coarse) + 1, np.int64)
     for n in range(len(numbers)):
-        start[((np.int64(rank[n]) << bits) | (numbers[n] >> shift)) + 1] += 1
+        start[((np.int64(rank[n]) << coarse) | (numbers[n] >> shift)) + 1] += 1
     for k in range(len(start) - 1):
         start[k + 1] += start[k]
     end = start[:-1].copy()
-    order, number = np.empty(len(numbers), np.int32), np.empty(len(numbers), np.int64)
     for n in range(len(numbers)):
-        key = (np.int64(rank[n]) << bits) | (numbers[n] >> shift)
-        place = end[key]
-        end[key] = place + 1
-        # Those before it in the bucket, and with a greater number, move on by one.
-        while place > start[key] and number[place - 1] > numbers[n]:
-            order[place], number[place] = order[place - 1], number[place - 1]
-            place -= 1
-        order[place], number[place] = n, numbers[n]
-    return order, number
+        key = (np.int64(rank[n]) << coarse) | (numbers[n] >> shift)
+        row[end[key]], digits[end[key]] = n, numbers[n]
+        end[key] += 1
+    mask = (1 << fine) - 1
+    first, last = np.empty(mask + 2, np.int64), np.empty(mask + 1, np.int64)
+    for k in range(len(start) - 1):
+        if start[k] == start[k + 1]:
+            continue
+        first[:] = 0
+        for n in range(start[k], start[k + 1]):
+            first[((digits[n] >> finer) & mask) + 1] += 1
+        first[0] = start[k]
+        for key in range(mask + 1):
+            last[key] = first[key]
+            first[key + 1] += first[key]
+        for n in range(start[k], start[k + 1]):
+            key = (digits[n] >> finer) & mask
+            place = last[key]
+            last[key] = place + 1
+            # Those before it in the bucket, and with a greater number, move on by one.
+            while place > first[key] and number[place - 1] > digits[n]:
+                order[place], number[place] = order[place - 1], number[place - 1]
+                place -= 1
+            order[place], number[place] = row[n], digits[n]

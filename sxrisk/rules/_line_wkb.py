@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import shapely
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 __all__ = ["line_geometries", "lines_as_wkb", "wkb_as_lines"]
@@ -16,34 +17,19 @@ __all__ = ["line_geometries", "lines_as_wkb", "wkb_as_lines"]
 Array = NDArray[np.float64]
 Index = NDArray[np.integer[Any]]
 
-# Little-endian WKB (OGC 06-103r4): of a line the byte order, type 2 and two points; of a point byte order and type 1.
-_LINE = np.dtype(
-    [("order", "u1"), ("type", "<u4"), ("count", "<u4"), ("x0", "<f8"), ("y0", "<f8"), ("x1", "<f8"), ("y1", "<f8")]
-)
-_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
-_LINE_BYTES, _POINT_BYTES = _LINE.itemsize, _POINT.itemsize
+# Little-endian WKB (OGC 06-103r4): of a line the byte order, type 2, number 2 and two points; of a point byte order and
+# type 1.
+_LINE_BYTES, _POINT_BYTES = 41, 21
 
 
 def lines_as_wkb(
     lon: Array, lat: Array, lon2: Array, lat2: Array, i: Index, j: Index, apart: NDArray[np.bool_]
 ) -> pa.LargeBinaryArray:
     """WKB of the lines between the places `i` of the first and `j` of the second; of points where not `apart`."""
-    lines = np.empty(len(i), _LINE)
-    _fill(lines, lon, lat, lon2, lat2, i, j)
-    if apart.all():
-        starts, letters = np.arange(len(i) + 1, dtype=np.int64) * _LINE_BYTES, lines.view(np.uint8)
-    else:
-        starts = np.zeros(len(i) + 1, np.int64)
-        np.cumsum(np.where(apart, _LINE_BYTES, _POINT_BYTES), out=starts[1:])
-        letters = np.empty(starts[-1], np.uint8)
-        points = np.empty(len(i), _POINT)
-        points["order"], points["type"], points["x"], points["y"] = 1, 1, lines["x0"], lines["y0"]
-        _pack(
-            lines.view(np.uint8).reshape(-1, _LINE_BYTES),
-            points.view(np.uint8).reshape(-1, _POINT_BYTES),
-            apart,
-            letters,
-        )
+    starts = np.empty(len(i) + 1, np.int64)
+    lines = int(apart.sum())
+    letters = np.empty(lines * _LINE_BYTES + (len(i) - lines) * _POINT_BYTES, np.uint8)
+    _write(letters, starts, lon, lat, lon2, lat2, i, j, apart)
     return pa.Array.from_buffers(pa.large_binary(), len(i), [None, pa.py_buffer(starts), pa.py_buffer(letters)])
 
 
@@ -70,22 +56,39 @@ def line_geometries(ends: Array, apart: NDArray[np.bool_]) -> NDArray[np.object_
     return found
 
 
+@intrinsic
+def _put(typingctx, letters, at, value):
+    """Write the bytes of a number from a place on, wherever it lies."""
+
+    def codegen(context, builder, signature, args):
+        held = context.make_array(signature.args[0])(context, builder, args[0])
+        place = builder.bitcast(builder.gep(held.data, [args[1]]), args[2].type.as_pointer())
+        builder.store(args[2], place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(letters, at, value), codegen
+
+
 @njit(cache=True, nogil=True)
-def _fill(lines, lon, lat, lon2, lat2, i, j):
+def _write(letters, starts, lon, lat, lon2, lat2, i, j, apart):
+    at = np.int64(0)
     for n in range(len(i)):
-        line = lines[n]
-        line.order, line.type, line.count = 1, 2, 2
-        line.x0, line.y0, line.x1, line.y1 = lon[i[n]], lat[i[n]], lon2[j[n]], lat2[j[n]]
-
-
-@njit(cache=True, nogil=True)
-def _pack(lines, points, apart, letters):
-    at = 0
-    for n in range(len(apart)):
-        record = lines[n] if apart[n] else points[n]
-        for k in range(len(record)):
-            letters[at + k] = record[k]
-        at += len(record)
+        starts[n] = at
+        _put(letters, at, np.uint8(1))  # type: ignore[call-arg]
+        if apart[n]:
+            _put(letters, at + 1, np.uint32(2))
+            _put(letters, at + 5, np.uint32(2))
+            _put(letters, at + 9, lon[i[n]])
+            _put(letters, at + 17, lat[i[n]])
+            _put(letters, at + 25, lon2[j[n]])
+            _put(letters, at + 33, lat2[j[n]])
+            at += _LINE_BYTES
+        else:
+            _put(letters, at + 1, np.uint32(1))
+            _put(letters, at + 5, lon[i[n]])
+            _put(letters, at + 13, lat[i[n]])
+            at += _POINT_BYTES
+    starts[len(i)] = at
 
 
 @njit(cache=True, nogil=True)

@@ -63,7 +63,8 @@ class NearPairs:
 
     def lines_as_wkb(self, positions: Index) -> pa.LargeBinaryArray:
         """What :meth:`lines` gives for the pairs at some positions, as WKB."""
-        apart = self.distance_m[positions] > 0
+        apart = self.distance_m > 0
+        apart = np.ones(len(positions), dtype=bool) if apart.all() else apart[positions]
         if isinstance(self.between, tuple):
             return lines_as_wkb(*self.between, self.left[positions], self.right[positions], apart)
         lon, lat, lon2, lat2 = self.between.T

@@ -23,6 +23,8 @@ class Pieces:
     geometries : ndarray of shape (n,)
         Shapely geometries of any type in longitude and latitude (degrees); None and empty ones have no piece.
         An edge is straight in longitude and latitude.
+    coordinates, vertices : ndarray of shape (v, 2) and (n,), optional
+        All vertices and their number by geometry, where they have been read already.
 
     Attributes
     ----------
@@ -32,12 +34,20 @@ class Pieces:
         Coordinates of shape (n,), degrees, where every geometry is a point; else None.
     """
 
-    def __init__(self, geometries: Geometries) -> None:
+    def __init__(
+        self,
+        geometries: Geometries,
+        coordinates: Array | None = None,
+        vertices: NDArray[np.integer[Any]] | None = None,
+    ) -> None:
         geometries = np.asarray(geometries, dtype=object)
         self.count = len(geometries)
-        self.points = _as_points(geometries)
-        if self.points is None:
-            self.whole = _Part.of(geometries)
+        self.points = _as_points(geometries, coordinates)
+        if self.points is not None:
+            return
+        if coordinates is None or vertices is None:
+            coordinates, vertices = shapely.get_coordinates(geometries), shapely.get_num_coordinates(geometries)
+        self.whole = _Part.of(geometries, coordinates, vertices)
 
     @cached_property
     def whole(self) -> "_Part":
@@ -61,7 +71,8 @@ class Pieces:
         from sxrisk.rules._grid_index import Runs
 
         whole = self.whole
-        first = np.searchsorted(whole.owner, np.arange(self.count + 1)).astype(np.int64)
+        first = np.zeros(self.count + 1, np.int64)
+        np.cumsum(np.bincount(whole.owner, minlength=self.count), out=first[1:])
         return Runs(first, whole.start, whole.owner, whole.lon, whole.lat, *whole.box)
 
     @cached_property
@@ -139,17 +150,26 @@ class _Part:
     place_owner: NDArray[np.int32]
 
     @classmethod
-    def of(cls, geometries: Geometries) -> "_Part":
-        """Runs of geometries of any type."""
-        simple, owner, kind = _explode(geometries)
+    def of(cls, geometries: Geometries, lonlat: Array, vertices: NDArray[np.integer[Any]]) -> "_Part":
+        """Runs of geometries of any type, of which the vertices and their number are known."""
+        simple, owner, kind = _explode(geometries, vertices)
+        if simple is not geometries:
+            lonlat, vertices = shapely.get_coordinates(simple), shapely.get_num_coordinates(simple)
         groups = (
             (kind == 0, cls._of_point_geometries),
             ((kind == 1) | (kind == 2), cls.of_lines),
             (kind == 3, cls.of_polygons),
         )
-        if any(chosen.all() for chosen, _ in groups):
-            return next(make for chosen, make in groups if chosen.all())(simple, owner)
-        return cls.joined([make(simple[chosen], owner[chosen]) for chosen, make in groups if chosen.any()])
+        for chosen, make in groups:
+            if chosen.all():
+                return make(simple, owner, lonlat, vertices)
+        return cls.joined(
+            [
+                make(simple[chosen], owner[chosen], lonlat[np.repeat(chosen, vertices)], vertices[chosen])
+                for chosen, make in groups
+                if chosen.any()
+            ]
+        )
 
     def take(self, positions: Index, count: int) -> "_Part":
         """Runs of some of `count` geometries, numbered anew in the order of `positions` (ascending)."""
@@ -177,30 +197,35 @@ class _Part:
         return cls(lon, lat, start, box, owner, nowhere, np.column_stack([lon, lat]), owner)
 
     @classmethod
-    def _of_point_geometries(cls, points: Geometries, owner: NDArray[np.int32]) -> "_Part":
-        return cls.of_points(shapely.get_x(points), shapely.get_y(points), owner)
+    def _of_point_geometries(
+        cls, points: Geometries, owner: NDArray[np.int32], lonlat: Array, vertices: NDArray[np.integer[Any]]
+    ) -> "_Part":
+        lon, lat = np.ascontiguousarray(lonlat.T)
+        return cls.of_points(lon, lat, owner)
 
     @classmethod
-    def of_lines(cls, lines: Geometries, owner: NDArray[np.int32]) -> "_Part":
+    def of_lines(
+        cls, lines: Geometries, owner: NDArray[np.int32], lonlat: Array, vertices: NDArray[np.integer[Any]]
+    ) -> "_Part":
         from sxrisk.rules._grid_runs import cut_into_runs
 
-        lonlat, vertices = shapely.get_coordinates(lines), shapely.get_num_coordinates(lines).astype(np.int64)
         place = lonlat[np.cumsum(vertices) - vertices]
-        lon, lat, start, of_line, box = cut_into_runs(lonlat, vertices)
+        lon, lat, start, of_line, box = cut_into_runs(lonlat, vertices.astype(np.int64))
         nowhere = np.full(len(of_line), -1, np.int32)
         return cls(lon, lat, start, box, owner[of_line], nowhere, place, owner)
 
     @classmethod
-    def of_polygons(cls, polygons: Geometries, owner: NDArray[np.int32]) -> "_Part":
+    def of_polygons(
+        cls, polygons: Geometries, owner: NDArray[np.int32], lonlat: Array, vertices: NDArray[np.integer[Any]]
+    ) -> "_Part":
         from sxrisk.rules._grid_runs import cut_into_runs
 
-        lonlat, vertices = shapely.get_coordinates(polygons), shapely.get_num_coordinates(polygons).astype(np.int64)
         place = lonlat[np.cumsum(vertices) - vertices]
         holed = shapely.get_num_interior_rings(polygons).any()
         if holed:
             rings, of_polygon = shapely.get_rings(polygons, return_index=True)
             lonlat, vertices = shapely.get_coordinates(rings), shapely.get_num_coordinates(rings).astype(np.int64)
-        lon, lat, start, of_ring, box = cut_into_runs(lonlat, vertices)
+        lon, lat, start, of_ring, box = cut_into_runs(lonlat, vertices.astype(np.int64))
         area = (of_polygon[of_ring] if holed else of_ring).astype(np.int32)
         return cls(lon, lat, start, box, owner[area], area, place, owner)
 
@@ -223,27 +248,35 @@ class _Part:
         )
 
 
-def _as_points(geometries: Geometries) -> tuple[Array, Array] | None:
-    """Longitudes and latitudes if every geometry is a point with coordinates."""
+def _as_points(geometries: Geometries, lonlat: Array | None) -> tuple[Array, Array] | None:
+    """Longitudes and latitudes if every geometry is a point with coordinates, which may be known."""
     if not len(geometries) or shapely.get_type_id(geometries[0]) != 0:
         return None
-    # Anything but a point has no x; an empty one raises.
-    try:
-        lon = shapely.get_x(geometries)
-    except shapely.errors.GEOSException:
+    if lonlat is None:
+        # Anything but a point has no x; an empty one raises.
+        try:
+            lon, lat = shapely.get_x(geometries), shapely.get_y(geometries)
+        except shapely.errors.GEOSException:
+            return None
+    elif len(lonlat) != len(geometries) or (shapely.get_type_id(geometries) != 0).any():
         return None
-    return None if np.isnan(lon).any() else (lon, shapely.get_y(geometries))
+    else:
+        lon, lat = np.ascontiguousarray(lonlat.T)
+    return None if np.isnan(lon).any() else (lon, lat)
 
 
-def _explode(geometries: Geometries) -> tuple[Geometries, NDArray[np.int32], NDArray[np.int32]]:
+def _explode(
+    geometries: Geometries, vertices: NDArray[np.integer[Any]]
+) -> tuple[Geometries, NDArray[np.int32], NDArray[np.int32]]:
     """Simple, non-empty parts (points, lines, polygons), the geometry each comes from, and its type."""
-    parts, kind = geometries, shapely.get_type_id(geometries)
-    owner = np.arange(len(geometries), dtype=np.int32)
+    kind = shapely.get_type_id(geometries)
+    parts, owner = geometries, np.arange(len(geometries), dtype=np.int32)
     while (kind > 3).any():
         parts, index = shapely.get_parts(parts, return_index=True)
         owner, kind = owner[index], shapely.get_type_id(parts)
+        vertices = shapely.get_num_coordinates(parts)
     # Missing ones have the type -1, and neither they nor empty ones have a coordinate.
-    filled = shapely.get_num_coordinates(parts) > 0
+    filled = vertices > 0
     return (parts, owner, kind) if filled.all() else (parts[filled], owner[filled], kind[filled])
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sxrisk.crs import to_geographic
 from sxrisk.errors import CRSError, MissingFieldError, ParameterError
 from sxrisk.findings import Effect, Evidence
+from sxrisk.rules._pairs import Pieces
 from sxrisk.rules.criterion import Rule, Selector
 from sxrisk.rules.features import feature_rows, unique_keys
 from sxrisk.rules.load import Catalogue, load_catalogue
@@ -78,8 +79,10 @@ def rule_of(rule: Rule | str | None) -> Rule:
     return rules[rule]
 
 
-def side_rows(frame: gpd.GeoDataFrame, what: str, sigma_m: float | None) -> pd.DataFrame:
-    """Feature rows with keys of a frame in any known CRS; `what` names the argument, `sigma_m` fills unknown sigmas.
+def side_rows(frame: gpd.GeoDataFrame, what: str, sigma_m: float | None) -> tuple[pd.DataFrame, Pieces]:
+    """Feature rows with keys of a frame in any known CRS, and their pieces.
+
+    `what` names the argument, `sigma_m` fills unknown sigmas.
 
     Raises
     ------
@@ -107,13 +110,15 @@ def side_rows(frame: gpd.GeoDataFrame, what: str, sigma_m: float | None) -> pd.D
         frame = frame.set_geometry(shapely.segmentize(frame.geometry.array, edge), crs=frame.crs)
     placed = to_geographic(frame)
     places = np.asarray(placed.geometry.array, dtype=object)
-    refuse_rows(placed, (shapely.get_num_coordinates(places) == 0) | without_place_in_china(places), what)
+    # A million geometries are read once: their vertices serve the check and the search.
+    coordinates, vertices = shapely.get_coordinates(places), shapely.get_num_coordinates(places)
+    refuse_rows(placed, (vertices == 0) | without_place_in_china(places, coordinates), what)
     rows = feature_rows(placed)
     if sigma_m is not None:
         rows["sigma"] = rows["sigma"].fillna(sigma_m)
     numbered = "id" not in frame.columns and isinstance(frame.index, pd.RangeIndex)
     rows["key"] = unique_keys(rows, distinct_numbers=numbered)
-    return rows
+    return rows, Pieces(places, coordinates, vertices)
 
 
 def limits_of(subjects: gpd.GeoDataFrame, required_m: float | str | ArrayLike) -> Array:
@@ -158,7 +163,9 @@ def limits_of(subjects: gpd.GeoDataFrame, required_m: float | str | ArrayLike) -
 def _metres(values: pd.Series, where: str) -> Array:
     """Numbers of a column, NaN where it has none; text that is no number, negative and infinite ones are refused."""
     metres = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    filled = values.notna().to_numpy() & (values.astype("str").str.strip() != "").to_numpy()
+    filled = values.notna().to_numpy()
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        filled = filled & (values.astype("str").str.strip() != "").to_numpy()
     bad = (np.isnan(metres) & filled) | (metres < 0) | np.isinf(metres)
     if bad.any():
         first = int(np.argmax(bad))

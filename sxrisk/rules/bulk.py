@@ -215,8 +215,7 @@ def _subject_side(
     path: Path, sigma_m: float | None, _written: float
 ) -> tuple[pd.DataFrame, Pieces, NDArray[np.float64]]:
     frame = gpd.read_parquet(path)
-    rows = side_rows(frame, "subjects", sigma_m)
-    return rows, Pieces(rows["geometry"].to_numpy(dtype=object)), frame[_LIMIT].to_numpy(dtype=np.float64)
+    return *side_rows(frame, "subjects", sigma_m), frame[_LIMIT].to_numpy(dtype=np.float64)
 
 
 def _batches(task: _Task) -> Iterator[gpd.GeoDataFrame]:
@@ -239,7 +238,7 @@ def _work(task: _Task) -> int:
     changed = np.zeros(len(left), dtype=bool) if task.rule is None else limits != judged.value
     count = 0
     for number, frame in enumerate(_batches(task)):
-        right = side_rows(frame, f"objects, {task.path.name}", task.object_sigma_m)
+        right, right_pieces = side_rows(frame, f"objects, {task.path.name}", task.object_sigma_m)
         right.index = right.index + len(left)
         found = near_table(
             shipped_catalogue(),
@@ -247,7 +246,7 @@ def _work(task: _Task) -> int:
             left,
             pieces,
             right,
-            Pieces(right["geometry"].to_numpy(dtype=object)),
+            right_pieces,
             limits,
             np.zeros(len(left)),
             changed=changed,

@@ -18,7 +18,7 @@ from sxrisk.rules.criterion import Rule
 from sxrisk.rules.features import NotApplied, Selection
 from sxrisk.rules.judge import Z_95, broken, margin_m, probability_near
 from sxrisk.rules.load import Catalogue
-from sxrisk.rules.rows import End, finding_rows, pair_table, table_rows
+from sxrisk.rules.rows import End, at_positions, finding_rows, pair_table, table_rows
 
 __all__ = ["apply_crossing", "apply_distance", "check_distances", "distance_table", "near_rows", "near_table"]
 
@@ -119,8 +119,8 @@ def distance_table(
     """What :func:`check_distances` gives, with the same parameters, as :func:`sxrisk.rules.rows.pair_table` has it."""
     judged = rule_of(rule)
     same = subjects is objects
-    left = side_rows(subjects, "subjects", subject_sigma_m)
-    right = left if same else side_rows(objects, "objects", object_sigma_m)
+    left, left_pieces = side_rows(subjects, "subjects", subject_sigma_m)
+    right, right_pieces = (left, left_pieces) if same else side_rows(objects, "objects", object_sigma_m)
     if not same:
         right.index = _labels_beside(left, right)
     required = limits_of(subjects, required_m)
@@ -128,9 +128,9 @@ def distance_table(
         shipped_catalogue(),
         judged,
         left,
-        Pieces(left["geometry"].to_numpy(dtype=object)),
+        left_pieces,
         right,
-        Pieces(right["geometry"].to_numpy(dtype=object)),
+        right_pieces,
         required,
         np.zeros(len(left)),
         changed=np.zeros(len(left), dtype=bool) if rule is None else required != judged.value,
@@ -196,10 +196,10 @@ def near_table(
     reach = required + margin_m(required, np.hypot(own, ends[0] if len(right) else 0.0), np.hypot(own, ends[1]))
     pairs = _pairs_once(left, right, pairs_within(left_pieces, right_pieces, reach))
     i, j = pairs.left, pairs.right
-    limit, sigma = required[i], np.hypot(own[i], sigma_right[j])
+    limit, sigma = required[i], np.hypot(at_positions(own, i), at_positions(sigma_right, j))
     subject, object_ = End(left, i), End(right, j)
     keep = np.ones(len(i), dtype=bool)
-    told: list[tuple[str, Mask]] = [(code, mask[i]) for code, mask in reasons]
+    told: list[tuple[str, Mask]] = [(code, at_positions(mask, i)) for code, mask in reasons]
     if rule.min_value is not None:
         keep = pairs.distance_m > 0
         inside = pairs.distance_m <= rule.min_value
@@ -210,25 +210,27 @@ def near_table(
         unknown = np.isnat(subject_built) | np.isnat(object_built)
         keep &= unknown | (subject_built >= object_built)
         told.append(("construction_order_unknown", unknown))
-    lost = left["sigma"].isna().to_numpy()[i] | right["sigma"].isna().to_numpy()[j]
+    lost = at_positions(left["sigma"].isna().to_numpy(), i) | at_positions(right["sigma"].isna().to_numpy(), j)
     coarse = subject.values("coarse") | object_.values("coarse") | (sigma > limit)
     told += [("position_sigma_unknown", lost), ("coarse_geometry", coarse)]
     if rule.measured_from == "edge":
-        told.append(("centreline_for_edge", _without_edge(right)[j]))
+        told.append(("centreline_for_edge", at_positions(_without_edge(right), j)))
 
     def table_of(judged: Rule, chosen: Mask) -> pa.Table:
-        at = np.flatnonzero(chosen)
+        # A slice copies nothing.
+        at = slice(None) if chosen.all() else np.flatnonzero(chosen)
+        measured, limits, sigmas = pairs.distance_m[at], limit[at], sigma[at]
         return pair_table(
             catalogue,
             judged,
             subject.at(at),
             object_.at(at),
-            measured=pairs.distance_m[at],
-            required=limit[at],
-            sigma=sigma[at],
-            is_broken=broken(pairs.distance_m[at], limit[at], judged.op),
-            probability=_probability(judged, pairs.distance_m[at], limit[at], sigma[at]),
-            lines=lambda kept: pairs.lines_as_wkb(at[kept]),
+            measured=measured,
+            required=limits,
+            sigma=sigmas,
+            is_broken=broken(measured, limits, judged.op),
+            probability=_probability(judged, measured, limits, sigmas),
+            lines=lambda kept: pairs.lines_as_wkb(kept if isinstance(at, slice) else at[kept]),
             reasons=[(code, mask[at]) for code, mask in told],
         )
 

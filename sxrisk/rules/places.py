@@ -29,22 +29,32 @@ def without_finite_place(geometries: Geometries) -> Mask:
     """
     # Missing and empty ones alike have no coordinate.
     nothing = shapely.get_num_coordinates(geometries) == 0
-    return np.asarray(nothing | _any_vertex(geometries, _not_finite), dtype=bool)
+    return np.asarray(nothing | _any_vertex(geometries, shapely.get_coordinates(geometries), _not_finite), dtype=bool)
 
 
-def without_place_in_china(geometries: Geometries) -> Mask:
+def without_place_in_china(geometries: Geometries, coordinates: NDArray[np.float64] | None = None) -> Mask:
     """Which geometries have a vertex outside the box around China; missing and empty ones have none.
 
     Parameters
     ----------
     geometries : ndarray of shape (n,)
         Longitude and latitude in degrees.
+    coordinates : ndarray of shape (v, 2), optional
+        Their vertices, where these have been read already.
 
     Returns
     -------
     ndarray of bool, shape (n,)
     """
-    return _any_vertex(geometries, _out_of_box)
+    if coordinates is None:
+        coordinates = shapely.get_coordinates(geometries)
+    west, south, east, north = CHINA_BOX
+    if len(coordinates):
+        x, y = coordinates.T
+        # One look at the extent is enough as a rule; NaN is not within it.
+        if x.min() >= west and x.max() <= east and y.min() >= south and y.max() <= north:
+            return np.zeros(len(geometries), dtype=bool)
+    return _any_vertex(geometries, coordinates, _out_of_box)
 
 
 def refuse_rows(frame: gpd.GeoDataFrame, bad: Mask, what: str) -> None:
@@ -77,9 +87,11 @@ def refuse_rows(frame: gpd.GeoDataFrame, bad: Mask, what: str) -> None:
     )
 
 
-def _any_vertex(geometries: Geometries, test: Callable[[NDArray[np.float64]], Mask]) -> Mask:
+def _any_vertex(
+    geometries: Geometries, coordinates: NDArray[np.float64], test: Callable[[NDArray[np.float64]], Mask]
+) -> Mask:
     bad = np.zeros(len(geometries), dtype=bool)
-    bad_vertex = test(shapely.get_coordinates(geometries))
+    bad_vertex = test(coordinates)
     if bad_vertex.any():
         bad[shapely.get_coordinates(geometries, return_index=True)[1][bad_vertex]] = True
     return bad

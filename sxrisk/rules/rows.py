@@ -21,7 +21,7 @@ from sxrisk.rules.criterion import Rule
 from sxrisk.rules.judge import statuses
 from sxrisk.rules.load import Catalogue
 
-__all__ = ["End", "finding_rows", "pair_table", "table_rows"]
+__all__ = ["End", "at_positions", "finding_rows", "pair_table", "table_rows"]
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.integer[Any]]
@@ -45,11 +45,18 @@ class End:
 
     def values(self, column: str) -> NDArray[Any]:
         """A column's value of each pair."""
-        return self.rows[column].to_numpy()[self.positions]
+        return at_positions(self.rows[column].to_numpy(), self.positions)
 
-    def at(self, keep: Mask | Positions) -> "End":
+    def at(self, keep: Mask | Positions | slice) -> "End":
         """The end of some of the pairs."""
         return End(self.rows, self.positions[keep])
+
+
+def at_positions(values: NDArray[Any], positions: Positions) -> NDArray[Any]:
+    """``values[positions]``, without looking each one up where they are all the same."""
+    if len(values) and (values == values[0]).all():
+        return np.full(len(positions), values[0])
+    return values[positions]
 
 
 def finding_rows(
@@ -210,10 +217,11 @@ def _columns(
     if in_order:
         order, numbers = id_order(colour, len(Colour), numbers)
         kept = kept[order] if len(kept) < len(is_kept) else order
-        status_code, colour = status_code[order], colour[order]
+        status_code, colour = at_positions(status_code, order), at_positions(colour, order)
         subject, object_ = subject.at(order), object_.at(order) if object_ is not None else None
     count = len(kept)
-    measured, required = measured[kept], required[kept]
+    measured, required = measured[kept], at_positions(required, kept)
+    told = [(code, at_positions(mask, kept)) for code, mask in reasons]
     too_short = rule.op in ("<", "<=")
     zeros = pa.array(np.zeros(count, np.int32))
 
@@ -237,12 +245,12 @@ def _columns(
         "required": pa.array(required),
         "unit": same(rule.unit),
         "deficit": pa.array(required - measured if too_short else measured - required),
-        "uncertainty": pa.array(sigma[kept]),
-        "probability": pa.array(probability[kept]),
+        "uncertainty": pa.array(at_positions(sigma, kept)),
+        "probability": pa.array(at_positions(probability, kept)),
         "result": same("") if results is None else _own([results[int(row)] for row in kept]),
         "details": same("") if details is None else _own([_as_json(details[int(row)]) for row in kept]),
         "county": taken(subject.rows["county"], _int32(subject.positions), zeros),
-        "reasons": _codes(catalogue, rule, subject, object_, [(code, mask[kept]) for code, mask in reasons]),
+        "reasons": _codes(catalogue, rule, subject, object_, told),
     }
     return columns, kept
 
@@ -283,7 +291,7 @@ def _numbers(rule: Rule, subject: End, object_: End | None, parts: list[str] | N
 
     count = len(subject.positions)
     numbers = np.empty(count, np.int64)
-    name = np.frombuffer(rule.id.encode(), np.uint8).copy()
+    name, _ = text_bytes([rule.id])
     keys = text_bytes(subject.rows["key"])
     other_keys = text_bytes([""] if object_ is None else object_.rows["key"])
     others = np.zeros(count, np.int32) if object_ is None else object_.positions.astype(np.int32)
@@ -331,6 +339,9 @@ def _codes(
         if not mask.any():
             continue
         longer = [f"{text} {code}" if text else code for text in texts]
+        if mask.all():
+            texts = longer
+            continue
         number = number + np.int32(len(texts)) * mask
         used, number = _renumbered(number, 2 * len(texts))
         texts = [(texts + longer)[k] for k in used]
