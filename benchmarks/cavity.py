@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 import sxrisk as sx
-from sxrisk.surfaces._open3d import load_open3d
+from sxrisk.scans._open3d import load_open3d
 
 NOISE_M = 0.006
 BLIND_BELOW_DEG = -60.0

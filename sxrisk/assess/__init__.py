@@ -7,11 +7,13 @@ from sxrisk.assess.project import ProjectFile, load_project
 from sxrisk.assess.register import RegisterUpdate, apply_register, update_register
 from sxrisk.assess.reporter import Reporter, SilentReporter
 from sxrisk.assess.run import RunResult, StageFolder, run_project
+from sxrisk.assess.scan_batch import BatchOutcome, ScanTask, run_batch
 from sxrisk.assess.stages import STAGES
 from sxrisk.assess.violations import LayerFile, Violations, describe_layer, find_violations
 
 __all__ = [
     "STAGES",
+    "BatchOutcome",
     "InputCheck",
     "LayerFile",
     "Project",
@@ -19,6 +21,7 @@ __all__ = [
     "RegisterUpdate",
     "Reporter",
     "RunResult",
+    "ScanTask",
     "SilentReporter",
     "StageFolder",
     "Violations",
@@ -30,6 +33,7 @@ __all__ = [
     "describe_layer",
     "find_violations",
     "load_project",
+    "run_batch",
     "run_project",
     "update_register",
 ]

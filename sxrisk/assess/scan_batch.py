@@ -1,5 +1,6 @@
 """One step over many scan files: goes on after a bad one, knows what is done already, tells what came of each."""
 
+import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sxrisk
-from sxrisk.errors import OutputError, SxriskError
+from sxrisk.errors import OutputError, ParameterError, SxriskError
 from sxrisk.parallel import ordered_map
 from sxrisk.scans import whole_file
 
-__all__ = ["BatchOutcome", "ScanTask", "run_batch"]
+__all__ = ["BatchOutcome", "ScanTask", "run_batch", "write_report"]
 
 _MARKS = ".sxrisk"
+REPORTS = (".csv", ".json")
 
 Figures = dict[str, Any]
 Job = Callable[["ScanTask"], Figures]
@@ -112,10 +114,50 @@ def run_batch(
     yield from ordered_map(_run_one, [_Piece(job, task, resume) for task in tasks], executor=executor)
 
 
+def write_report(outcomes: Sequence[BatchOutcome], path: str | Path) -> Path:
+    """Write a batch's table of figures, whole or not at all.
+
+    Parameters
+    ----------
+    outcomes : sequence of BatchOutcome
+        A row each.
+    path : str or Path
+        ``.csv`` or ``.json``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ParameterError
+        If the path ends in something else.
+    """
+    target = Path(path)
+    rows = [outcome.row() for outcome in outcomes]
+    if target.suffix.lower() not in REPORTS:
+        raise ParameterError(
+            f"a report cannot be written as {target.name}",
+            where="--report",
+            expected="a name that ends in .csv or .json",
+        )
+    with whole_file(target) as partial:
+        if target.suffix.lower() == ".json":
+            partial.write_text(json.dumps(rows, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+        else:
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            # With a byte-order mark, so that Excel shows Chinese names.
+            with partial.open("w", newline="", encoding="utf-8-sig") as file:
+                table = csv.DictWriter(file, names)
+                table.writeheader()
+                table.writerows(rows)
+    return target
+
+
 def _run_one(piece: _Piece) -> BatchOutcome:
     task, name = piece.task, piece.task.inputs[0].name
     try:
-        print_now = _fingerprint(task)
+        print_now = _fingerprint(piece)
         if piece.resume and (kept := _finished(task, print_now)) is not None:
             return BatchOutcome(name, str(task.output), "kept", kept)
         _mark(task).unlink(missing_ok=True)
@@ -126,15 +168,29 @@ def _run_one(piece: _Piece) -> BatchOutcome:
     return BatchOutcome(name, str(task.output), "done", figures)
 
 
-def _fingerprint(task: ScanTask) -> dict[str, Any]:
-    """What decides the output: a changed input has another size or another time."""
+def _fingerprint(piece: _Piece) -> dict[str, Any]:
+    """What decides the output: a changed input, or file that a parameter names, has another size or another time."""
+    task = piece.task
+    named = [Path(value) for value in task.parameters.values() if isinstance(value, str) and _is_file(value)]
     files = []
-    for path in task.inputs:
+    for path in (*task.inputs, *named):
         stat = path.stat() if path.exists() else None
         files.append([path.name, -1 if stat is None else stat.st_size, 0 if stat is None else stat.st_mtime_ns])
     # Through JSON, so that tuples compare as the lists they come back as.
-    plain = {"inputs": files, "parameters": asdict(task)["parameters"], "version": sxrisk.__version__}
+    plain = {
+        "job": getattr(piece.job, "name", None) or getattr(piece.job, "__qualname__", ""),
+        "inputs": files,
+        "parameters": asdict(task)["parameters"],
+        "version": sxrisk.__version__,
+    }
     return dict(json.loads(json.dumps(plain, default=str, sort_keys=True)))
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _mark(task: ScanTask) -> Path:

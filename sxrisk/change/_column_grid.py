@@ -4,6 +4,10 @@ Points are sorted by the square column they stand in (a counting sort, stable, s
 number of threads) and kept as separate x, y and z arrays. The columns of one row lie one after the other in memory:
 a search reads a few long runs of points and never follows a pointer. Tall columns (vertical faces, roof above floor)
 are sorted by z as well, so that a search takes only the part at its own height.
+
+The lattice of the columns starts at the local origin, not at the cloud's corner, and a column is never cut: the same
+points stand in the same column, in the same order, whatever part of the cloud was read. Sums over a column are then the
+same to the last bit.
 """
 
 # mypy: allow-untyped-defs
@@ -19,7 +23,7 @@ from numpy.typing import NDArray
 
 from sxrisk.errors import GeometryError
 
-__all__ = ["PADDING", "ColumnGrid", "build_column_grid", "cloud_bounds", "first_at_least"]
+__all__ = ["PADDING", "ColumnGrid", "affordable_cell", "build_column_grid", "cloud_bounds", "first_at_least"]
 
 # Entries behind the last point, so that kernels may read past the end of a run by one vector.
 PADDING = 16
@@ -33,9 +37,10 @@ _TALL_COLUMN = 4.0  # a column higher than this many cells is sorted by z
 class ColumnGrid(NamedTuple):
     """Points sorted by column; coordinates are offsets from the caller's local origin, in metres.
 
-    ``start[c]`` to ``start[c + 1]`` are the points of column ``c = ix * ny + iy``; ``low`` and ``high`` its z range;
-    ``tall`` says that the column is sorted by z; ``source`` is the row of each point in the cloud. ``x``, ``y`` and
-    ``z`` have :data:`PADDING` more entries, far away.
+    ``start[c]`` to ``start[c + 1]`` are the points of column ``c = ix * ny + iy``, which begins at
+    ``(ix0 + ix) * cell`` and ``(iy0 + iy) * cell``; ``low`` and ``high`` its z range; ``tall`` says that the column is
+    sorted by z; ``source`` is the row of each point in the cloud. ``x``, ``y`` and ``z`` have :data:`PADDING` more
+    entries, far away.
     """
 
     x: NDArray[np.float64]
@@ -46,8 +51,8 @@ class ColumnGrid(NamedTuple):
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     tall: NDArray[np.bool_]
-    x0: float
-    y0: float
+    ix0: int
+    iy0: int
     cell: float
     nx: int
     ny: int
@@ -77,6 +82,18 @@ def cloud_bounds(xyz: NDArray[np.float64], what: str) -> tuple[NDArray[np.float6
     return low.min(axis=0), high.max(axis=0)
 
 
+def affordable_cell(cell: float, low: NDArray[np.float64], high: NDArray[np.float64], n: int) -> float:
+    """`cell`, doubled until the box between two corners has at most four columns for each of `n` points."""
+    limit = max(_MIN_COLUMNS, 4 * n)
+    while _steps(low[0], high[0], cell) * _steps(low[1], high[1], cell) > limit:
+        cell *= 2.0
+    return cell
+
+
+def _steps(low: float, high: float, cell: float) -> int:
+    return math.floor(high / cell) - math.floor(low / cell) + 1
+
+
 def build_column_grid(
     xyz: NDArray[np.float64],
     origin: NDArray[np.float64],
@@ -84,30 +101,28 @@ def build_column_grid(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> ColumnGrid:
-    """Sort the points of a cloud that lie between two corners into columns.
+    """Sort the points of a cloud into the columns that touch a box.
 
     Parameters
     ----------
     xyz : (n, 3) float64
         Points in metres, in the coordinates of the cloud.
     origin : (3,) float64
-        Local origin that is subtracted from every point.
+        Local origin that is subtracted from every point; the lattice starts there.
     cell : float
-        Side of a column in metres. It is doubled until there are at most four columns a point.
-    low, high : (3,) float64
-        Corners of the box, relative to `origin`; points outside it are left out.
+        Side of a column in metres.
+    low, high : (2,) or (3,) float64
+        Corners of the box, relative to `origin`; points in columns that do not touch it are left out.
     """
-    x0, y0 = float(low[0]), float(low[1])
-    limit = max(_MIN_COLUMNS, 4 * len(xyz))
-    while (math.floor((high[0] - x0) / cell) + 1) * (math.floor((high[1] - y0) / cell) + 1) > limit:
-        cell *= 2.0
-    nx = math.floor((high[0] - x0) / cell) + 1
-    ny = math.floor((high[1] - y0) / cell) + 1
+    inverse = 1.0 / cell
+    ix0, iy0 = math.floor(low[0] * inverse), math.floor(low[1] * inverse)
+    nx = max(0, math.floor(high[0] * inverse) - ix0 + 1)
+    ny = max(0, math.floor(high[1] * inverse) - iy0 + 1)
     n_chunks = max(1, min(_MAX_CHUNKS, numba.get_num_threads(), len(xyz) // 4096))
     chunks = np.linspace(0, len(xyz), n_chunks + 1).astype(np.int64)
     column = np.empty(len(xyz), np.int32)
     place = np.zeros((n_chunks, nx * ny), np.int32)
-    _count(xyz, chunks, origin, low, high, x0, y0, 1.0 / cell, nx, ny, column, place)
+    _count(xyz, chunks, origin, ix0, iy0, inverse, nx, ny, column, place)
     start = np.empty(nx * ny + 1, np.int64)
     _accumulate(place, start)
     size = int(start[-1])
@@ -116,7 +131,7 @@ def build_column_grid(
     _scatter(xyz, chunks, origin, column, place, x, y, z, source)
     z_low, z_high, tall = np.empty(nx * ny), np.empty(nx * ny), np.zeros(nx * ny, np.bool_)
     _sort_tall(start, x, y, z, source, _TALL_COLUMN * cell, z_low, z_high, tall)
-    return ColumnGrid(x, y, z, source, start, z_low, z_high, tall, x0, y0, cell, nx, ny)
+    return ColumnGrid(x, y, z, source, start, z_low, z_high, tall, ix0, iy0, cell, nx, ny)
 
 
 @njit(parallel=True, cache=True)
@@ -136,14 +151,12 @@ def _bounds(xyz, chunks, low, high, bad):
 
 
 @njit(parallel=True, cache=True)
-def _count(xyz, chunks, origin, low, high, x0, y0, inverse, nx, ny, column, place):
+def _count(xyz, chunks, origin, ix0, iy0, inverse, nx, ny, column, place):
     for t in prange(len(chunks) - 1):
         for i in range(chunks[t], chunks[t + 1]):
-            x, y, z = xyz[i, 0] - origin[0], xyz[i, 1] - origin[1], xyz[i, 2] - origin[2]
-            inside = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])
-            if inside & (z >= low[2]) & (z <= high[2]):
-                ix = min(max(int((x - x0) * inverse), 0), nx - 1)
-                iy = min(max(int((y - y0) * inverse), 0), ny - 1)
+            ix = math.floor((xyz[i, 0] - origin[0]) * inverse) - ix0
+            iy = math.floor((xyz[i, 1] - origin[1]) * inverse) - iy0
+            if (ix >= 0) & (ix < nx) & (iy >= 0) & (iy < ny):
                 c = ix * ny + iy
                 column[i] = c
                 place[t, c] += 1

@@ -1,9 +1,8 @@
-"""Compiled kernels of M3C2: normals from the neighbours in a sphere, mean and variance in a cylinder.
+"""Compiled normals of M3C2, from the neighbours in a sphere.
 
-Both walk the columns that the sphere or cylinder can touch, row by row, join neighbouring columns into runs of
-consecutive points, and go through each run without a branch, in whole vectors (what lies behind the run gets weight
-0), which the compiler turns into vector instructions. Sums may be reordered for that. Whether a point is inside is
-decided in float64.
+They walk the columns that the sphere can touch, row by row, join neighbouring columns into runs of consecutive points,
+and go through each run without a branch, in whole vectors (what lies behind the run gets weight 0), which the compiler
+turns into vector instructions. Sums may be reordered for that. Whether a point is inside is decided in float64.
 """
 
 # mypy: allow-untyped-defs
@@ -16,7 +15,7 @@ from numba import njit, prange
 
 from sxrisk.change._column_grid import PADDING, first_at_least
 
-__all__ = ["cylinder_statistics", "sphere_normals"]
+__all__ = ["most_planar_normals", "nearest_rows", "sphere_normals"]
 
 # Columns are chosen with this much to spare, so that rounding in a column's border cannot lose a point (metres).
 _MARGIN = 1e-6
@@ -45,21 +44,6 @@ def _sphere_moments(x, y, z, size, cx, cy, cz, r2):
         xz += wa * c
         yz += wb * c
     return n, sx, sy, sz, xx, yy, zz, xy, xz, yz
-
-
-@njit(fastmath=_REORDER, cache=True)
-def _cylinder_sums(x, y, z, size, cx, cy, cz, ux, uy, uz, r2, half):
-    """Count, sum and sum of squares of the positions along the axis of the points of a run inside a cylinder."""
-    n = s1 = s2 = 0.0
-    for k in range((size + PADDING - 1) // PADDING * PADDING):
-        a, b, c = x[k] - cx, y[k] - cy, z[k] - cz
-        t = a * ux + b * uy + c * uz
-        w = 1.0 if (abs(t) <= half) & (a * a + b * b + c * c - t * t <= r2) & (k < size) else 0.0
-        wt = w * t
-        n += w
-        s1 += wt
-        s2 += wt * t
-    return n, s1, s2
 
 
 @njit(cache=True)
@@ -127,22 +111,23 @@ def _smallest_eigenvector(a, b, c, d, e, f):
 
 
 @njit(cache=True)
-def _normal(grid, cx, cy, cz, radius):
+def _covariance(grid, cx, cy, cz, radius):
+    """Number of the points in a sphere and the sums of their centred products: xx, yy, zz, xy, xz, yz."""
     reach = radius + _MARGIN
     inverse = 1.0 / grid.cell
     r2 = radius * radius
     n = sx = sy = sz = xx = yy = zz = xy = xz = yz = 0.0
-    first_row = max(0, math.floor((cx - reach - grid.x0) * inverse))
-    last_row = min(grid.nx - 1, math.floor((cx + reach - grid.x0) * inverse))
+    first_row = max(0, math.floor((cx - reach) * inverse) - grid.ix0)
+    last_row = min(grid.nx - 1, math.floor((cx + reach) * inverse) - grid.ix0)
     for i in range(first_row, last_row + 1):
-        slab = grid.x0 + i * grid.cell
+        slab = (grid.ix0 + i) * grid.cell
         gap = max(0.0, slab - cx, cx - slab - grid.cell)
         left = reach * reach - gap * gap
         if left < 0.0:
             continue
         h = math.sqrt(left)
-        j0 = max(0, math.floor((cy - h - grid.y0) * inverse))
-        j1 = min(grid.ny - 1, math.floor((cy + h - grid.y0) * inverse))
+        j0 = max(0, math.floor((cy - h) * inverse) - grid.iy0)
+        j1 = min(grid.ny - 1, math.floor((cy + h) * inverse) - grid.iy0)
         s = e = 0
         for j in range(j0, j1 + 2):
             first = last = -1
@@ -169,16 +154,8 @@ def _normal(grid, cx, cy, cz, radius):
                     yz += m[9]
                 s = first
             e = last
-    if n < 3.0:
-        return 0.0, 0.0, 1.0, False
-    return _smallest_eigenvector(
-        xx - sx * sx / n,
-        yy - sy * sy / n,
-        zz - sz * sz / n,
-        xy - sx * sy / n,
-        xz - sx * sz / n,
-        yz - sy * sz / n,
-    )
+    k = 1.0 / max(n, 1.0)
+    return n, xx - sx * sx * k, yy - sy * sy * k, zz - sz * sz * k, xy - sx * sy * k, xz - sx * sz * k, yz - sy * sz * k
 
 
 @njit(parallel=True, cache=True)
@@ -197,93 +174,87 @@ def sphere_normals(grid, core, radius, normals):
     m = len(core.source)
     for t in prange((m + _BLOCK - 1) // _BLOCK):
         for i in range(t * _BLOCK, min(m, (t + 1) * _BLOCK)):
-            x, y, z, defined = _normal(grid, core.x[i], core.y[i], core.z[i], radius)
+            n, xx, yy, zz, xy, xz, yz = _covariance(grid, core.x[i], core.y[i], core.z[i], radius)
+            x, y, z, defined = _smallest_eigenvector(xx, yy, zz, xy, xz, yz)
             k = core.source[i]
+            defined = defined & (n >= 3.0)
             normals[k, 0] = x if defined else np.nan
             normals[k, 1] = y if defined else np.nan
             normals[k, 2] = z if defined else np.nan
 
 
 @njit(cache=True)
-def _axis_interval(low, high, u, t0, t1):
-    """Part of the axis from t0 to t1 whose coordinate t * u lies between low and high."""
-    if abs(u) < 1e-9:
-        return t0, t1
-    p, q = low / u, high / u
-    return max(t0, min(p, q)), min(t1, max(p, q))
-
-
-@njit(cache=True)
-def _cylinder(grid, cx, cy, cz, ux, uy, uz, radius, half):
-    inverse = 1.0 / grid.cell
-    r2 = radius * radius
-    # How far a disc across the axis reaches along x, y and z.
-    rx = radius * math.sqrt(max(0.0, 1.0 - ux * ux)) + _MARGIN
-    ry = radius * math.sqrt(max(0.0, 1.0 - uy * uy)) + _MARGIN
-    rz = radius * math.sqrt(max(0.0, 1.0 - uz * uz)) + _MARGIN
-    n = s1 = s2 = 0.0
-    reach = abs(ux) * half + rx
-    first_row = max(0, math.floor((cx - reach - grid.x0) * inverse))
-    last_row = min(grid.nx - 1, math.floor((cx + reach - grid.x0) * inverse))
-    for i in range(first_row, last_row + 1):
-        slab = grid.x0 + i * grid.cell - cx
-        t0, t1 = _axis_interval(slab - rx, slab + grid.cell + rx, ux, -half, half)
-        if t0 > t1:
-            continue
-        j0 = max(0, math.floor((cy + min(t0 * uy, t1 * uy) - ry - grid.y0) * inverse))
-        j1 = min(grid.ny - 1, math.floor((cy + max(t0 * uy, t1 * uy) + ry - grid.y0) * inverse))
-        s = e = 0
-        for j in range(j0, j1 + 2):
-            first = last = -1
-            if j <= j1:
-                slab = grid.y0 + j * grid.cell - cy
-                ta, tb = _axis_interval(slab - ry, slab + grid.cell + ry, uy, t0, t1)
-                bottom = cz + min(ta * uz, tb * uz) - rz
-                top = cz + max(ta * uz, tb * uz) + rz
-                column = i * grid.ny + j
-                if ta > tb or grid.low[column] > top or grid.high[column] < bottom:
-                    continue
-                first, last = grid.start[column], grid.start[column + 1]
-                if grid.tall[column]:
-                    first = first_at_least(grid.z, first, last, bottom)
-                    last = first_at_least(grid.z, first, last, top)
-            if first != e:
-                if e > s:
-                    part = _cylinder_sums(grid.x[s:], grid.y[s:], grid.z[s:], e - s, cx, cy, cz, ux, uy, uz, r2, half)
-                    n += part[0]
-                    s1 += part[1]
-                    s2 += part[2]
-                s = first
-            e = last
-    return n, s1, s2
+def _planarity(xx, yy, zz, xy, xz, yz, x, y, z):
+    """(middle - smallest) / largest eigenvalue of a covariance whose smallest eigenvector is known."""
+    ax, ay, az = xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z
+    smallest = ax * x + ay * y + az * z
+    both = xx + yy + zz - smallest
+    minors = xx * yy - xy * xy + xx * zz - xz * xz + yy * zz - yz * yz
+    product = minors - smallest * both
+    root = math.sqrt(max(0.0, 0.25 * both * both - product))
+    largest = 0.5 * both + root
+    return (0.5 * both - root - smallest) / largest if largest > 0.0 else 0.0
 
 
 @njit(parallel=True, cache=True)
-def cylinder_statistics(grid, core, normals, radius, half_length, count, mean, variance):
-    """Count, mean and sample variance of the positions along the normal of the points in each core point's cylinder.
-
-    Positions are counted from the core point, so that squares stay small and one pass is enough. Core points without a
-    normal get a count of 0; the mean is NaN below one point, the variance below two.
+def most_planar_normals(grid, core, radii, min_points, normals, chosen):
+    """Normals at the scale, of several, at which the neighbourhood of each core point is most planar.
 
     Parameters
     ----------
     grid, core : ColumnGrid
         Cloud and core points with the same origin.
+    radii : (k,) float64
+        Radii of the neighbourhoods, metres. Between equally planar ones the first wins.
+    min_points : int
+        A neighbourhood of fewer points does not count: three points are always planar.
     normals : (m, 3) float64
-        Unit normals in the unsorted order of the core points.
-    radius, half_length : float
-        Radius and one-sided length of the cylinder, metres; its surface belongs to it.
-    count, mean, variance : (m,) int32, float64, float64
-        Output, in the unsorted order of the core points.
+        Output, in the unsorted order of the core points; NaN where no scale defines one.
+    chosen : (m,) float64
+        Output: the radius that was taken, NaN without a normal.
     """
     m = len(core.source)
     for t in prange((m + _BLOCK - 1) // _BLOCK):
         for i in range(t * _BLOCK, min(m, (t + 1) * _BLOCK)):
             k = core.source[i]
-            n = s1 = s2 = 0.0
-            ux, uy, uz = normals[k, 0], normals[k, 1], normals[k, 2]
-            if math.isfinite(ux + uy + uz):
-                n, s1, s2 = _cylinder(grid, core.x[i], core.y[i], core.z[i], ux, uy, uz, radius, half_length)
-            count[k] = int(n)
-            mean[k] = s1 / n if n > 0.0 else np.nan
-            variance[k] = max(0.0, (s2 - s1 * s1 / n) / (n - 1.0)) if n > 1.0 else np.nan
+            normals[k, :] = np.nan
+            chosen[k] = np.nan
+            best = -1.0
+            for radius in radii:
+                n, xx, yy, zz, xy, xz, yz = _covariance(grid, core.x[i], core.y[i], core.z[i], radius)
+                x, y, z, defined = _smallest_eigenvector(xx, yy, zz, xy, xz, yz)
+                if not defined or n < min_points:
+                    continue
+                planarity = _planarity(xx, yy, zz, xy, xz, yz, x, y, z)
+                if planarity > best:
+                    best = planarity
+                    chosen[k] = radius
+                    normals[k, 0], normals[k, 1], normals[k, 2] = x, y, z
+
+
+@njit(parallel=True, cache=True)
+def nearest_rows(grid, core, radius, rows):
+    """Row (m,) in the cloud of the point nearest to each core point, -1 where none is within `radius`.
+
+    Between equally near points the first of the cloud wins. Parameters as of :func:`sphere_normals`.
+    """
+    m = len(core.source)
+    inverse = 1.0 / grid.cell
+    for t in prange((m + _BLOCK - 1) // _BLOCK):
+        for i in range(t * _BLOCK, min(m, (t + 1) * _BLOCK)):
+            cx, cy, cz = core.x[i], core.y[i], core.z[i]
+            best, row = radius * radius, -1
+            reach = radius + _MARGIN
+            j0 = max(0, math.floor((cy - reach) * inverse) - grid.iy0)
+            j1 = min(grid.ny - 1, math.floor((cy + reach) * inverse) - grid.iy0)
+            i0 = max(0, math.floor((cx - reach) * inverse) - grid.ix0)
+            i1 = min(grid.nx - 1, math.floor((cx + reach) * inverse) - grid.ix0)
+            for column_row in range(i0, i1 + 1):
+                if j0 > j1:
+                    continue
+                for p in range(grid.start[column_row * grid.ny + j0], grid.start[column_row * grid.ny + j1 + 1]):
+                    a, b, c = grid.x[p] - cx, grid.y[p] - cy, grid.z[p] - cz
+                    square = a * a + b * b + c * c
+                    if square < best or (square == best and (row < 0 or grid.source[p] < row)):
+                        best, row = square, grid.source[p]
+            rows[core.source[i]] = row

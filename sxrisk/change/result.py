@@ -1,6 +1,7 @@
 """What M3C2 returns: distances, what they are worth, and why some are missing."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import geopandas as gpd
@@ -22,6 +23,12 @@ REASONS: tuple[str, ...] = (
 )
 
 
+def root_mean_square(values: NDArray[np.float64]) -> float:
+    """Root of the mean square of the finite ones; 0 where there are none."""
+    finite = values[np.isfinite(values)]
+    return float(np.sqrt(np.mean(finite * finite))) if len(finite) else 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class M3C2Result:
     """
@@ -41,19 +48,28 @@ class M3C2Result:
     n_reference, n_compared : (m,) int32
         Points in the two cylinders.
     std_reference, std_compared : (m,) float64
-        Their sample standard deviations along the normal; NaN below two points.
+        Their sample standard deviations along the normal, NaN below two points; where medians were compared the
+        interquartile range / 1.349.
     significant : (m,) bool
         Whether the distance exceeds its level of detection; False where there is none.
     reason : (m,) uint8
         Row of :data:`REASONS`.
     registration_sigma_m : float
-        1 sigma that went into `lod95`; 0 where unknown.
+        1 sigma that went into `lod95`, its root mean square where it differs from place to place; 0 where unknown.
     registration_unknown : bool
         Whether nobody knew it: then `lod95` is a lower bound.
     crs, vertical_crs : pyproj.CRS, optional
         Of the core points.
     parameters : dict
         Radii, depth and the other choices, by the names of :func:`sxrisk.m3c2`.
+    normal_radius_m : (m,) float64, optional
+        Radius at which each normal was taken, where there was a choice.
+    registration_sigma_at_m : (m,) float64, optional
+        1 sigma of the registration at each core point, where it differs.
+    p_value : (m,) float64, optional
+        Probability that noise alone gives such a distance; NaN without a distance. With ``fdr``.
+    significant_fdr : (m,) bool, optional
+        Which places changed, false discoveries held down. With ``fdr``.
     """
 
     core_points: NDArray[np.float64]
@@ -71,6 +87,38 @@ class M3C2Result:
     crs: Any = None
     vertical_crs: Any = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    normal_radius_m: NDArray[np.float64] | None = None
+    registration_sigma_at_m: NDArray[np.float64] | None = None
+    p_value: NDArray[np.float64] | None = None
+    significant_fdr: NDArray[np.bool_] | None = None
+
+    @staticmethod
+    def join(parts: Sequence["M3C2Result"], order: NDArray[np.int64] | None = None) -> "M3C2Result":
+        """Results of several tiles as one.
+
+        Parameters
+        ----------
+        parts : sequence of M3C2Result
+            At least one, of one plan.
+        order : (m,) int, optional
+            Which of the joined core points stands in each place of the result; default one part after the other.
+
+        Returns
+        -------
+        M3C2Result
+            :attr:`significant_fdr` is left out: it is a question to all places at once.
+        """
+        joined: dict[str, Any] = {}
+        for item in fields(M3C2Result):
+            values = [getattr(part, item.name) for part in parts]
+            if isinstance(values[0], np.ndarray):
+                whole = np.concatenate(values)
+                joined[item.name] = whole if order is None else whole[order]
+            else:
+                joined[item.name] = values[0]
+        if joined["registration_sigma_at_m"] is not None:
+            joined["registration_sigma_m"] = root_mean_square(joined["registration_sigma_at_m"])
+        return M3C2Result(**{**joined, "significant_fdr": None})
 
     def __len__(self) -> int:
         return len(self.distance)
@@ -86,6 +134,12 @@ class M3C2Result:
         )
 
     def _columns(self) -> dict[str, NDArray[Any]]:
+        optional = {
+            "normal_radius_m": self.normal_radius_m,
+            "registration_sigma_m": self.registration_sigma_at_m,
+            "p_value": self.p_value,
+            "significant_fdr": self.significant_fdr,
+        }
         return {
             "distance_m": self.distance,
             "lod95_m": self.lod95,
@@ -97,6 +151,7 @@ class M3C2Result:
             "normal_x": self.normals[:, 0],
             "normal_y": self.normals[:, 1],
             "normal_z": self.normals[:, 2],
+            **{name: values for name, values in optional.items() if values is not None},
         }
 
     def to_geodataframe(self) -> gpd.GeoDataFrame:
@@ -118,5 +173,6 @@ class M3C2Result:
             Attributes ``distance_m``, ``lod95_m``, ``significant`` and ``reason`` (codes), counts, deviations and
             normals.
         """
-        attributes = {**self._columns(), "significant": self.significant.astype(np.uint8), "reason": self.reason}
+        columns = {**self._columns(), "reason": self.reason}
+        attributes = {k: v.astype(np.uint8) if v.dtype == np.bool_ else v for k, v in columns.items()}
         return Scan(self.core_points, crs=self.crs, vertical_crs=self.vertical_crs, attributes=attributes)

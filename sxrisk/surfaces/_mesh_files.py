@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sxrisk.surfaces._mesh_colours import COLOURS, linear_light, vertex_colours
+from sxrisk.surfaces._mesh_exchange import dxf_bytes, vtp_bytes, vtu_bytes
+from sxrisk.surfaces._mesh_text import crs_text
+
 if TYPE_CHECKING:
     from sxrisk.surfaces.mesh import Mesh
 
 __all__ = ["WRITERS"]
 
 GLB_MAGIC, GLB_VERSION, GLB_JSON, GLB_BINARY = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
-FLOAT, UNSIGNED_INT, ARRAY_BUFFER, ELEMENT_BUFFER = 5126, 5125, 34962, 34963
+FLOAT, UNSIGNED_INT, UNSIGNED_SHORT, ARRAY_BUFFER, ELEMENT_BUFFER = 5126, 5125, 5123, 34962, 34963
 # glTF is y-up: a quarter turn about x puts east right, up up and north away from the viewer.
 Z_UP_TO_Y_UP = (-0.7071067811865475, 0.0, 0.0, 0.7071067811865476)
 PLY_TYPES = {"f": "double", "i": "int", "u": "int", "b": "uchar"}
@@ -23,22 +27,28 @@ NUMPY_TYPES = {"double": "<f8", "int": "<i4", "uchar": "u1"}
 
 
 def ply_bytes(mesh: "Mesh") -> bytes:
-    """Binary PLY with float64 coordinates and every vertex field as a property."""
-    kinds = {name: PLY_TYPES[values.dtype.kind] for name, values in mesh.vertex_fields.items()}
+    """Binary PLY with float64 coordinates and every vertex field as a property, colours as bytes."""
+    colours = vertex_colours(mesh)
+    fields = dict(mesh.vertex_fields)
+    if colours is not None:
+        fields |= dict(zip(COLOURS, colours.T, strict=True))
+    kinds = {
+        name: "uchar" if values.dtype == np.uint8 else PLY_TYPES[values.dtype.kind] for name, values in fields.items()
+    }
     lines = [
         "ply",
         "format binary_little_endian 1.0",
-        f"comment crs {_crs_text(mesh)}",
+        f"comment crs {crs_text(mesh)}",
         f"element vertex {len(mesh.vertices)}",
     ]
     lines += [f"property double {axis}" for axis in "xyz"]
     lines += [f"property {kind} {name}" for name, kind in kinds.items()]
     lines += [f"element face {len(mesh.faces)}", "property list uchar int vertex_indices", "end_header", ""]
-    fields = [(axis, "<f8") for axis in "xyz"] + [(name, NUMPY_TYPES[kind]) for name, kind in kinds.items()]
-    rows = np.empty(len(mesh.vertices), dtype=fields)
+    row = [(axis, "<f8") for axis in "xyz"] + [(name, NUMPY_TYPES[kind]) for name, kind in kinds.items()]
+    rows = np.empty(len(mesh.vertices), dtype=row)
     for i, axis in enumerate("xyz"):
         rows[axis] = mesh.vertices[:, i]
-    for name, values in mesh.vertex_fields.items():
+    for name, values in fields.items():
         rows[name] = values
     faces = np.empty(len(mesh.faces), dtype=[("n", "u1"), ("v", "<i4", (3,))])
     faces["n"], faces["v"] = 3, mesh.faces
@@ -46,10 +56,17 @@ def ply_bytes(mesh: "Mesh") -> bytes:
 
 
 def obj_bytes(mesh: "Mesh") -> bytes:
-    """Wavefront OBJ with coordinates to a tenth of a millimetre."""
-    vertices = "".join(f"v {x:.4f} {y:.4f} {z:.4f}\n" for x, y, z in mesh.vertices.tolist())
+    """Wavefront OBJ with coordinates to a tenth of a millimetre and colours behind them where there are any."""
+    colours = vertex_colours(mesh)
+    if colours is None:
+        vertices = "".join(f"v {x:.4f} {y:.4f} {z:.4f}\n" for x, y, z in mesh.vertices.tolist())
+    else:
+        # Rounded up: programs that cut shares of 255 down to a byte get the same byte.
+        shares = np.ceil(colours / 255.0 * 1e4 - 1e-6) / 1e4
+        rows = np.column_stack([mesh.vertices, shares]).tolist()
+        vertices = "".join(f"v {x:.4f} {y:.4f} {z:.4f} {r:.4f} {g:.4f} {b:.4f}\n" for x, y, z, r, g, b in rows)
     faces = "".join(f"f {a} {b} {c}\n" for a, b, c in (mesh.faces + 1).tolist())
-    return f"# crs {_crs_text(mesh)}\n{vertices}{faces}".encode("ascii")
+    return f"# crs {crs_text(mesh)}\n{vertices}{faces}".encode("ascii")
 
 
 def stl_bytes(mesh: "Mesh") -> bytes:
@@ -65,7 +82,7 @@ def stl_bytes(mesh: "Mesh") -> bytes:
 
 
 def glb_bytes(mesh: "Mesh") -> bytes:
-    """Binary glTF 2.0: positions as float32 offsets, normals, and vertex fields as attributes.
+    """Binary glTF 2.0: positions as float32 offsets, normals, colours, and vertex fields as attributes.
 
     glTF forbids NaN: an unknown value is 0 there and has 0 in the companion attribute ``<FIELD>_KNOWN``.
     """
@@ -73,7 +90,7 @@ def glb_bytes(mesh: "Mesh") -> bytes:
         "asset": {
             "version": "2.0",
             "generator": "sxrisk",
-            "extras": {"origin": [float(v) for v in mesh.origin], "crs": _crs_text(mesh), "unit": "m", "up": "z"},
+            "extras": {"origin": [float(v) for v in mesh.origin], "crs": crs_text(mesh), "unit": "m", "up": "z"},
         },
         "scene": 0,
         "scenes": [{"nodes": [0]}],
@@ -84,7 +101,15 @@ def glb_bytes(mesh: "Mesh") -> bytes:
     }
     parts: list[bytes] = []
 
-    def accessor(values: npt.NDArray[Any], kind: str, component: int, target: int, bounds: bool = False) -> int:
+    def accessor(
+        values: npt.NDArray[Any],
+        kind: str,
+        component: int,
+        target: int,
+        *,
+        bounds: bool = False,
+        normalized: bool = False,
+    ) -> int:
         data = np.ascontiguousarray(values).tobytes()
         offset = sum(len(part) for part in parts)
         parts.append(data + b"\0" * (-len(data) % 4))
@@ -95,6 +120,8 @@ def glb_bytes(mesh: "Mesh") -> bytes:
             "count": len(values),
             "type": kind,
         }
+        if normalized:
+            entry["normalized"] = True
         if bounds:
             entry["min"], entry["max"] = values.min(axis=0).tolist(), values.max(axis=0).tolist()
         document["accessors"].append(entry)
@@ -106,7 +133,15 @@ def glb_bytes(mesh: "Mesh") -> bytes:
             "POSITION": accessor(positions, "VEC3", FLOAT, ARRAY_BUFFER, bounds=True),
             "NORMAL": accessor(_unit_normals(mesh).astype("<f4"), "VEC3", FLOAT, ARRAY_BUFFER),
         }
+        colours = vertex_colours(mesh)
+        if colours is not None:
+            # glTF's vertex colours are linear light; in bytes the dark ones would fall together.
+            light = np.rint(linear_light(colours) * 65535.0).astype("<u2")
+            opaque = np.column_stack([light, np.full(len(light), 65535, dtype="<u2")])
+            attributes["COLOR_0"] = accessor(opaque, "VEC4", UNSIGNED_SHORT, ARRAY_BUFFER, normalized=True)
         for name, values in mesh.vertex_fields.items():
+            if colours is not None and name in COLOURS:
+                continue
             known = np.isfinite(values)
             filled = np.where(known, values, 0).astype("<f4")
             attributes[f"_{name.upper()}"] = accessor(filled, "SCALAR", FLOAT, ARRAY_BUFFER)
@@ -137,18 +172,14 @@ def _unit_normals(mesh: "Mesh") -> npt.NDArray[np.float64]:
     return normals
 
 
-def _crs_text(mesh: "Mesh") -> str:
-    if mesh.crs is None:
-        return "unknown"
-    text = mesh.crs.to_string()
-    # A compound system without a code is a page of WKT; its name says enough in a comment.
-    return (
-        text
-        if text.startswith("EPSG:")
-        else mesh.crs.name.encode("ascii", "replace").decode("ascii").replace("\n", " ")
-    )
-
-
 WRITERS: Mapping[str, Callable[["Mesh"], bytes]] = MappingProxyType(
-    {".ply": ply_bytes, ".glb": glb_bytes, ".obj": obj_bytes, ".stl": stl_bytes}
+    {
+        ".ply": ply_bytes,
+        ".glb": glb_bytes,
+        ".obj": obj_bytes,
+        ".stl": stl_bytes,
+        ".dxf": dxf_bytes,
+        ".vtp": vtp_bytes,
+        ".vtu": vtu_bytes,
+    }
 )

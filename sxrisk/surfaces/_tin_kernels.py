@@ -11,7 +11,7 @@ Floats = npt.NDArray[np.float64]
 
 @njit(cache=True)
 def draw_triangles(
-    points: Floats, heights: Floats, triangles: npt.NDArray[np.int32], max_edge: float, out: Floats
+    points: Floats, heights: Floats, triangles: npt.NDArray[np.int64], max_edge: float, out: Floats
 ) -> None:
     """Linear heights of triangles at cell centres; `points` in cells from the lower left corner."""
     n_rows, n_columns = out.shape

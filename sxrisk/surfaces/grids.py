@@ -1,99 +1,178 @@
 """Elevation grids from clouds, with holes that stay holes until they are filled on purpose."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from sxrisk.errors import GeometryError, ParameterError
-from sxrisk.scans import Scan
+from sxrisk.scans.cloud import Cloud
 
-__all__ = ["cell_size_m", "fill_gaps", "grid_elevation", "grid_points", "grid_statistics", "inside_outline"]
+__all__ = [
+    "Lattice",
+    "cell_size_m",
+    "fill_gaps",
+    "grid_elevation",
+    "grid_points",
+    "grid_statistics",
+    "inside_outline",
+    "lattice_of",
+]
 
 Floats = npt.NDArray[np.float64]
 
 # A grid is held in memory; beyond this the cell is too small for the extent (a typing error, or a stray point).
 MAX_CELLS = 200_000_000
-METHODS = ("mean", "min", "max", "count", "std", "percentile")
+STATISTICS = ("mean", "min", "max", "count", "std", "percentile", "median")
+INTERPOLATIONS = ("idw", "natural_neighbour", "tin")
+
+
+class Lattice(NamedTuple):
+    """Cells of a grid by their whole numbers: cell k reaches from ``k * cell_m`` to ``(k + 1) * cell_m``."""
+
+    cell_m: float
+    first_column: int
+    first_row: int
+    n_rows: int
+    n_columns: int
+
+    def window(self, cells: tuple[int, int, int, int]) -> "Lattice":
+        """The part that a tile's cells (first column and row, and the ones behind the last) have in common with it."""
+        left, bottom = max(cells[0], self.first_column), max(cells[1], self.first_row)
+        right = min(cells[2], self.first_column + self.n_columns)
+        top = min(cells[3], self.first_row + self.n_rows)
+        return Lattice(self.cell_m, left, bottom, max(top - bottom, 0), max(right - left, 0))
+
+    def place(self, window: "Lattice") -> tuple[slice, slice]:
+        """Where a window lies in arrays of this lattice, rows from the south."""
+        row, column = window.first_row - self.first_row, window.first_column - self.first_column
+        return slice(row, row + window.n_rows), slice(column, column + window.n_columns)
+
+    def array(self, values: npt.NDArray[Any], cloud: Cloud) -> xr.DataArray:
+        """Values of shape (n_rows, n_columns), rows from the south, as a grid with the cloud's systems."""
+        # Whole multiples of the cell, plus a half: equal in both epochs to the last bit, so that alignment is exact.
+        y = (self.first_row + np.arange(self.n_rows) + 0.5) * self.cell_m
+        x = (self.first_column + np.arange(self.n_columns) + 0.5) * self.cell_m
+        grid = xr.DataArray(values[::-1], coords={"y": y[::-1], "x": x}, dims=("y", "x"))
+        if cloud.crs is not None:
+            import rioxarray  # noqa: F401  registers the accessor
+
+            grid = grid.rio.write_crs(cloud.crs)
+        return grid
 
 
 def grid_elevation(
-    scan: Scan,
+    cloud: Cloud,
     cell_m: float,
     *,
     method: str = "mean",
     percentile: float | None = None,
     bounds: Sequence[float] | None = None,
     min_points: int = 1,
+    max_gap_m: float | None = None,
+    power: float = 2.0,
 ) -> xr.DataArray:
-    """Elevation of a scan on a square grid; cells without points are NaN.
+    """Elevation of a cloud on a square grid; cells that nobody has seen are NaN.
 
-    Cell edges lie at whole multiples of `cell_m`, so grids of two epochs fit on each other.
+    Cell edges lie at whole multiples of `cell_m`, so grids of two epochs fit on each other. A cloud on disk is worked
+    through tile by tile with the same result, to the last bit, as one in memory.
 
     Parameters
     ----------
-    scan : Scan
+    cloud : Scan or TiledScan
         In metres.
     cell_m : float
         Edge of a cell, metres.
-    method : {"mean", "min", "max", "count", "std", "percentile"}
-        What becomes of the points of a cell. The mean is unbiased on a slope, a minimum is not.
+    method : str
+        What becomes of the points. Of the points in a cell: ``mean`` (unbiased on a slope, a minimum is not), ``min``,
+        ``max``, ``count``, ``std``, ``percentile``, ``median``. At the middle of a cell, also where no point fell into
+        it: ``idw`` (inverse distance), ``natural_neighbour`` (Sibson) or ``tin`` (linear in the Delaunay triangle).
     percentile : float, optional
         0 to 100, with ``method="percentile"``.
     bounds : sequence of 4 floats, optional
-        (xmin, ymin, xmax, ymax) that the grid has to cover; default the scan's.
+        (xmin, ymin, xmax, ymax) that the grid has to cover; default the cloud's.
     min_points : int
-        Cells with fewer points are NaN.
+        Cells with fewer points are NaN, with the first kind of method.
+    max_gap_m : float, optional
+        With the second kind, and needed there: the widest gap to interpolate across, metres. A cell is NaN if an empty
+        disk of that diameter fits around its middle (idw: centred on it; tin: around its triangle).
+    power : float
+        Exponent of the distance, with ``method="idw"``.
 
     Returns
     -------
     xarray.DataArray
-        Dims (y, x) with y falling, cell centres as coordinates, the scan's CRS, attrs ``units`` and ``vertical_crs``.
+        Dims (y, x) with y falling, cell centres as coordinates, the cloud's CRS, attrs ``units``, ``vertical_crs`` and
+        ``method``. Interpolated ones carry the coordinate ``support`` (y, x): 0 unknown, 1 measured (a point lies in
+        the cell), 2 interpolated.
 
     Raises
     ------
     ParameterError
         If a parameter is outside its range, or the grid would be larger than memory allows.
     GeometryError
-        If the scan is empty.
+        If the cloud is empty.
     CRSError
         If its coordinates are not metres.
 
+    References
+    ----------
+    Sibson, R. (1981). A brief description of natural neighbour interpolation. In: Interpreting Multivariate Data.
+    Shepard, D. (1968). A two-dimensional interpolation function for irregularly-spaced data. Proc. 23rd ACM Nat. Conf.
+
     Examples
     --------
+    >>> from sxrisk import Scan
     >>> scan = Scan([[0.2, 0.2, 1.0], [0.8, 0.4, 3.0], [2.5, 0.5, 9.0]])
     >>> grid_elevation(scan, 1.0).values
     array([[ 2., nan,  9.]])
     """
-    if method not in METHODS:
-        raise ParameterError(f"method {method!r}", where="grid_elevation", expected=", ".join(METHODS))
+    if method not in STATISTICS + INTERPOLATIONS:
+        expected = ", ".join(STATISTICS + INTERPOLATIONS)
+        raise ParameterError(f"method {method!r}", where="grid_elevation", expected=expected)
     if (method == "percentile") != (percentile is not None) or not 0 <= (percentile or 0) <= 100:
         raise ParameterError(
             f"percentile {percentile} with method {method!r}",
             where="grid_elevation",
             expected="0 to 100 with method='percentile', none otherwise",
         )
-    statistics = grid_statistics(scan, cell_m, bounds=bounds)
-    enough = statistics["count"].values >= max(min_points, 1)
-    if method == "percentile":
-        values = _percentile(scan, cell_m, statistics, float(percentile or 0.0))
+    lattice = lattice_of(cloud, cell_m, bounds)
+    if method in INTERPOLATIONS:
+        from sxrisk.surfaces.interpolation import interpolate
+
+        if max_gap_m is None or not 0 < max_gap_m < np.inf or not power > 0:
+            raise ParameterError(
+                f"max_gap_m {max_gap_m} and power {power} with method {method!r}",
+                where="grid_elevation",
+                expected="both more than 0: how far to interpolate has to be stated",
+            )
+        values, support = interpolate(cloud, lattice, method, max_gap_m, power)
+        grid = lattice.array(values, cloud).assign_coords(support=(("y", "x"), support[::-1]))
     else:
-        values = statistics[method].values
-    if method == "count":
-        return statistics["count"]
-    grid = statistics["mean"].copy(data=np.where(enough, values, np.nan))
-    grid.attrs["method"] = method if percentile is None else f"percentile {percentile:g}"
+        if max_gap_m is not None:
+            raise ParameterError(
+                f"max_gap_m {max_gap_m} with method {method!r}",
+                where="grid_elevation",
+                expected="none: a statistic is of the points in the cell",
+                remedy="Fill gaps afterwards with fill_gaps, or use method='tin'",
+            )
+        layers = _layers(cloud, lattice, (method,) if method == "count" else (method, "count"), percentile)
+        if method == "count":
+            return lattice.array(layers["count"].astype(np.int64), cloud)
+        grid = lattice.array(np.where(layers["count"] >= max(min_points, 1), layers[method], np.nan), cloud)
+    named = method if percentile is None else f"percentile {percentile:g}"
+    grid.attrs.update(_units(cloud), method=named)
     return grid
 
 
-def grid_statistics(scan: Scan, cell_m: float, *, bounds: Sequence[float] | None = None) -> xr.Dataset:
-    """Count, mean, standard deviation, minimum and maximum of the heights in each cell.
+def grid_statistics(cloud: Cloud, cell_m: float, *, bounds: Sequence[float] | None = None) -> xr.Dataset:
+    """Count, mean, standard deviation, minimum and maximum of the heights in each cell, in one pass.
 
     Parameters
     ----------
-    scan : Scan
+    cloud : Scan or TiledScan
         In metres.
     cell_m : float
         Edge of a cell, metres.
@@ -104,40 +183,26 @@ def grid_statistics(scan: Scan, cell_m: float, *, bounds: Sequence[float] | None
     -------
     xarray.Dataset
         Variables ``count``, ``mean``, ``std`` (NaN below two points), ``min``, ``max`` on dims (y, x).
+
+    Raises
+    ------
+    ParameterError, GeometryError, CRSError
+        As :func:`grid_elevation`.
+
+    Examples
+    --------
+    >>> from sxrisk import Scan
+    >>> scan = Scan([[0.2, 0.2, 1.0], [0.8, 0.4, 3.0], [2.5, 0.5, 9.0]])
+    >>> grid_statistics(scan, 1.0)["max"].values
+    array([[ 3., nan,  9.]])
     """
-    from sxrisk.surfaces._grid_kernels import accumulate
-
-    scan.require_metres()
-    if not scan.n_points:
-        raise GeometryError("a scan without points gives no grid", where=scan.source or None)
-    left, bottom, n_rows, n_columns = _frame(scan, cell_m, bounds)
-    xyz, z0 = scan.xyz, scan.origin[2]
-    count, mean, squares, least, greatest = accumulate(
-        xyz[:, 0] - left, xyz[:, 1] - bottom, xyz[:, 2] - z0, cell_m, n_rows, n_columns
-    )
-    seen = count > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        std = np.where(count > 1, np.sqrt(squares / (count - 1)), np.nan)
-    layers = {
-        "count": count,
-        "mean": np.where(seen, mean + z0, np.nan),
-        "std": std,
-        "min": np.where(seen, least + z0, np.nan),
-        "max": np.where(seen, greatest + z0, np.nan),
-    }
-    # Whole multiples of the cell, plus a half: equal in both epochs to the last bit, so that alignment is exact.
-    y = (np.round(bottom / cell_m) + np.arange(n_rows) + 0.5) * cell_m
-    x = (np.round(left / cell_m) + np.arange(n_columns) + 0.5) * cell_m
-    attrs = {"units": "m", "vertical_crs": "" if scan.vertical_crs is None else scan.vertical_crs.to_string()}
-    dataset = xr.Dataset(
-        {name: (("y", "x"), values[::-1], {} if name == "count" else attrs) for name, values in layers.items()},
-        coords={"y": y[::-1], "x": x},
-    )
-    if scan.crs is not None:
-        import rioxarray  # noqa: F401  registers the accessor
-
-        dataset = dataset.rio.write_crs(scan.crs)
-    return dataset
+    lattice = lattice_of(cloud, cell_m, bounds)
+    layers = _layers(cloud, lattice, ("count", "mean", "std", "min", "max"), None)
+    layers["count"] = layers["count"].astype(np.int64)
+    grids = {name: lattice.array(values, cloud) for name, values in layers.items()}
+    for name, grid in grids.items():
+        grid.attrs.update({} if name == "count" else _units(cloud))
+    return xr.Dataset(grids)
 
 
 def cell_size_m(grid: xr.DataArray) -> float:
@@ -210,43 +275,81 @@ def fill_gaps(grid: xr.DataArray, max_gap_m: float) -> tuple[xr.DataArray, npt.N
     return grid.copy(data=values), filled & np.isfinite(values)
 
 
-def _frame(scan: Scan, cell_m: float, bounds: Sequence[float] | None) -> tuple[float, float, int, int]:
-    """Left and bottom edge, rows and columns of the grid."""
+def lattice_of(cloud: Cloud, cell_m: float, bounds: Sequence[float] | None = None) -> Lattice:
+    """The cells that cover a cloud, or the bounds given.
+
+    Raises
+    ------
+    ParameterError, GeometryError, CRSError
+        As :func:`grid_elevation`.
+    """
     if not np.isfinite(cell_m) or cell_m <= 0:
         raise ParameterError(f"cells of {cell_m} m", where="cell_m", expected="more than 0")
-    box = scan.bounds()
+    cloud.require_metres()
+    if not cloud.n_points:
+        raise GeometryError("a scan without points gives no grid", where=cloud.source or None)
+    box = cloud.bounds()
     xmin, ymin, xmax, ymax = (box.xmin, box.ymin, box.xmax, box.ymax) if bounds is None else map(float, bounds)
     if not (xmin <= xmax and ymin <= ymax):
         raise ParameterError(f"bounds {bounds} are turned round", where="bounds", expected="xmin, ymin, xmax, ymax")
-    first_column, first_row = np.floor(xmin / cell_m), np.floor(ymin / cell_m)
-    n_columns = int(np.floor(xmax / cell_m) - first_column) + 1
-    n_rows = int(np.floor(ymax / cell_m) - first_row) + 1
+    left, bottom, right, top = (_cell_of(v, cell_m) for v in (xmin, ymin, xmax, ymax))
+    n_columns, n_rows = right - left + 1, top - bottom + 1
     if n_columns * n_rows > MAX_CELLS:
         raise ParameterError(
             f"{n_columns} x {n_rows} cells of {cell_m:g} m",
-            where=scan.source or "cell_m",
+            where=cloud.source or "cell_m",
             expected=f"at most {MAX_CELLS:,} cells",
             remedy="Use larger cells, or cut the scan: a stray point far away may widen it",
         )
-    return float(first_column * cell_m), float(first_row * cell_m), n_rows, n_columns
+    return Lattice(float(cell_m), left, bottom, n_rows, n_columns)
 
 
-def _percentile(scan: Scan, cell_m: float, statistics: xr.Dataset, percentile: float) -> Floats:
-    from sxrisk.surfaces._grid_kernels import order_by_cell
+def _cell_of(value: float, cell_m: float) -> int:
+    k = int(np.floor(value / cell_m))
+    return k - 1 if value < k * cell_m else k + 1 if value >= (k + 1) * cell_m else k
 
-    n_rows, n_columns = statistics["count"].shape
-    left = float(statistics.x[0]) - cell_m / 2.0
-    bottom = float(statistics.y[-1]) - cell_m / 2.0
-    start, order = order_by_cell(scan.xyz[:, 0] - left, scan.xyz[:, 1] - bottom, cell_m, n_rows, n_columns)
-    z = scan.xyz[order, 2]
-    home = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    z = z[np.lexsort((z, home))]
-    count = np.diff(start)
-    place = start[:-1] + percentile / 100.0 * np.maximum(count - 1, 0)
-    low = np.floor(place).astype(np.int64)
-    high = np.minimum(low + 1, start[1:] - 1)
-    values = np.full(len(count), np.nan)
-    seen = count > 0
-    part = (place - low)[seen]
-    values[seen] = z[low[seen]] * (1.0 - part) + z[np.maximum(high, low)[seen]] * part
-    return values.reshape(n_rows, n_columns)[::-1]
+
+def _units(cloud: Cloud) -> dict[str, str]:
+    return {"units": "m", "vertical_crs": "" if cloud.vertical_crs is None else cloud.vertical_crs.to_string()}
+
+
+def _layers(cloud: Cloud, lattice: Lattice, names: Sequence[str], percentile: float | None) -> dict[str, Floats]:
+    """Statistics by name, each (n_rows, n_columns) with rows from the south."""
+    shape = (lattice.n_rows, lattice.n_columns)
+    out = {name: np.zeros(shape) if name == "count" else np.full(shape, np.nan) for name in names}
+    for tile in cloud.tiles(attributes=(), align_m=lattice.cell_m):
+        window = lattice.window(tile.cells(lattice.cell_m))
+        if not window.n_rows or not window.n_columns:
+            continue
+        for name, values in _tile_layers(tile.scan.xyz, window, names, percentile).items():
+            out[name][lattice.place(window)] = values.reshape(window.n_rows, window.n_columns)
+    return out
+
+
+def _tile_layers(xyz: Floats, window: Lattice, names: Sequence[str], percentile: float | None) -> dict[str, Floats]:
+    from numba import get_num_threads
+
+    from sxrisk.surfaces._grid_kernels import COUNT, FIRST, SUM, accumulate, order_by_cell, quantiles
+
+    squares, extremes = "std" in names, "min" in names or "max" in names
+    bands = min(get_num_threads(), window.n_rows, 1 + len(xyz) // 100_000)
+    cells = accumulate(np.ascontiguousarray(xyz), *window, squares, extremes, bands)
+    count, first = cells[:, COUNT], cells[:, FIRST]
+    layers: dict[str, Floats] = {}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        empty = np.where(count > 0, 0.0, np.nan)
+        for name in names:
+            if name == "count":
+                layers[name] = count
+            elif name == "mean":
+                layers[name] = first + cells[:, SUM] / count
+            elif name == "std":
+                spread = np.maximum(cells[:, 3] - cells[:, SUM] ** 2 / count, 0.0)
+                layers[name] = np.where(count > 1, np.sqrt(spread / (count - 1)), np.nan)
+            elif name in ("min", "max"):
+                layers[name] = first + cells[:, -2 if name == "min" else -1] + empty
+            else:
+                start, order = order_by_cell(xyz, *window)
+                share = 0.5 if percentile is None else percentile / 100.0
+                layers[name] = quantiles(start, xyz[order, 2], share)
+    return layers

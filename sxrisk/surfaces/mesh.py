@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sxrisk.errors import GeometryError, ParameterError
+
+if TYPE_CHECKING:
+    from sxrisk.surfaces.mesh_check import MeshReport
 
 __all__ = ["Mesh"]
 
@@ -120,17 +123,35 @@ class Mesh:
         length = np.linalg.norm(normals, axis=1, keepdims=True)
         return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
 
+    def check(self) -> "MeshReport":
+        """What is wrong with the mesh and where: holes, edges and vertices that are no surface, faces without area.
+
+        Returns
+        -------
+        MeshReport
+
+        Examples
+        --------
+        >>> Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]).check().holes[0].n_edges
+        3
+        """
+        from sxrisk.surfaces.mesh_check import check_mesh
+
+        return check_mesh(self)
+
     def with_fields(self, **fields: npt.ArrayLike) -> "Mesh":
         """The same mesh with vertex fields added or replaced, each (n,)."""
         added = {name: np.asarray(values) for name, values in fields.items()}
         return replace(self, vertex_fields={**self.vertex_fields, **added})
 
     def write(self, path: str | Path) -> Path:
-        """Write the mesh; the ending says how: ``.ply``, ``.glb``, ``.obj`` or ``.stl``.
+        """Write the mesh; the ending says how: ``.ply``, ``.glb``, ``.obj``, ``.stl``, ``.dxf``, ``.vtp`` or ``.vtu``.
 
-        PLY (binary, float64) and OBJ keep the full coordinates. GLB and STL know only float32 and hold offsets from
-        :attr:`origin`, which stands in the GLB's ``asset.extras`` and in the STL's header. PLY and GLB carry the vertex
-        fields, a GLB as attributes ``_CHANGE_M`` and so on.
+        PLY, VTP, VTU (binary, float64), OBJ and DXF (tenths of a millimetre) keep the full coordinates. GLB and STL
+        know only float32 and hold offsets from :attr:`origin`, which stands in the GLB's ``asset.extras`` and in the
+        STL's header. PLY, VTP, VTU and GLB carry the vertex fields, a GLB as attributes ``_CHANGE_M`` and so on. The
+        fields ``red``, ``green`` and ``blue`` colour PLY, GLB, OBJ, VTP and VTU (as ``RGB``). A DXF holds a 3DFACE for
+        each face on the layer ``MESH``, in metres.
 
         Parameters
         ----------

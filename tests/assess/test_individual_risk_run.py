@@ -34,9 +34,7 @@ def test_contours_stand_at_the_limits_of_the_criteria(make_tiny: Callable[..., P
     # 1e-4 a year times 10 % at 200 m; the scenario without a frequency is not in it.
     assert np.sqrt(zones.loc[1e-5, "area_m2"] / np.pi) == pytest.approx(200.0, rel=0.005)
     assert set(zones["scenarios"]) == {1}
-    assert "个人风险等值区" in "".join(
-        path.read_text(encoding="utf-8") for path in (result.out / "data").glob("*.js")
-    )
+    assert "个人风险等值区" in "".join(path.read_text(encoding="utf-8") for path in (result.out / "data").glob("*.js"))
     assert "individual_risk_zone" in "".join(
         p.read_text(encoding="utf-8") for p in (result.out / "data").glob("layer-*.js")
     )

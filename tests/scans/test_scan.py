@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sxrisk.errors import CRSError, GeometryError, ParameterError, UnverifiedInputWarning
-from sxrisk.scans import Scan, read_scan, thin, thin_rows, write_laz
+from sxrisk.scans import Scan, read_scan, thin, thin_rows, write_scan
 
 POINTS = np.array([[512000.0, 4123000.0, 1200.0], [512010.0, 4123020.0, 1230.0], [512004.0, 4123002.0, 1201.0]])
 
@@ -87,7 +87,7 @@ def test_to_crs_from_feet() -> None:
 def test_chunks_are_the_scan_in_order(tmp_path: object) -> None:
     rng = np.random.default_rng(1)
     scan = Scan(rng.uniform(0, 100, (2500, 3)), crs=4547, attributes={"intensity": np.arange(2500, dtype="u2")})
-    path = write_laz(scan, f"{tmp_path}/a.laz")
+    path = write_scan(scan, f"{tmp_path}/a.laz")
     lazy = read_scan(path)
     pieces = list(lazy.chunks(700))
     assert [piece.n_points for piece in pieces] == [700, 700, 700, 400]

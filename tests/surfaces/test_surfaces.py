@@ -77,7 +77,7 @@ def test_glb_is_what_a_browser_reads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["ply", "glb", "obj", "stl"])
 def test_files_are_the_same_twice_and_open_in_open3d(tmp_path: Path, kind: str) -> None:
-    from sxrisk.surfaces._open3d import load_open3d
+    from sxrisk.scans._open3d import load_open3d
 
     first, second = (cube().write(tmp_path / f"{i}.{kind}") for i in (1, 2))
     assert first.read_bytes() == second.read_bytes()

@@ -82,7 +82,7 @@ def _kind(
     units = {
         unit_key(word): Unit(other, factors[other] / scale) for other, words in spellings.items() for word in words
     }
-    attribute = Attribute(name, "number", (name, *synonyms.split()), unit, units)
+    attribute = Attribute(name, "number", (name, *synonyms.split()), unit, units=units)
     folded = unicodedata.normalize("NFKC", parts)
     return SeriesKind(name, attribute, is_height, re.compile(folded))
 

@@ -1,4 +1,4 @@
-// The parts of three.js that a site's scene uses, bundled once into three.bundle.js as the global `THREE`.
+// The parts of three.js that the scenes use, bundled once into three.bundle.js as the global `THREE`.
 export {
   BufferAttribute,
   BufferGeometry,
@@ -10,6 +10,8 @@ export {
   MeshBasicMaterial,
   MeshLambertMaterial,
   PerspectiveCamera,
+  Points,
+  PointsMaterial,
   Raycaster,
   Scene,
   SphereGeometry,

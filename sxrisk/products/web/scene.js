@@ -5,27 +5,8 @@
   const meta = data.meta;
   let language = meta.language;
 
-  const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, key) => (Object.hasOwn(values, key) ? String(values[key]) : whole));
-  const text = (group, key, values) => {
-    const entry = (data.text[group] || {})[key];
-    return fill(entry ? entry[language] : String(key), values || {});
-  };
-  const el = (tag, attributes, ...children) => {
-    const node = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes || {})) {
-      if (value === false || value === null || value === undefined) continue;
-      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-      else if (name === "style") node.style.cssText = value;
-      else node.setAttribute(name, value === true ? "" : value);
-    }
-    node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
-    return node;
-  };
-  const thousands = (digits) => {
-    const [whole, part] = digits.split(".");
-    const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
-    return part === undefined ? grouped : `${grouped}.${part}`;
-  };
+  const { RAMPS, decode, el, linear, nice, ramp, rgb, thousands } = SXStage;
+  const text = SXStage.words(data.text, () => language);
   // With a sigma, as many decimals as give it two digits; else by the value's size.
   const format = (value, unit, sigma) => {
     if (!Number.isFinite(value)) return "–";
@@ -35,41 +16,12 @@
     const word = text("unit", unit);
     return !word ? number : unit === "deg" ? `${number}°` : `${number} ${word}`;
   };
-  const decode = (base64, type) => {
-    const binary = atob(base64);
-    const bytes = new Uint8Array(binary.length);
-    for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-    return new type(bytes.buffer);
-  };
-
-  // Colours. Deformation diverges from white; grey is kept for "nothing can be said here".
-  const RAMPS = {
-    change_m: ["#8f1226", "#cf4b3f", "#f2a582", "#f7f6f4", "#8fc0dd", "#3a83bb", "#123f73"],
-    elevation_m: ["#2d4a5e", "#3f7367", "#7c9c5c", "#c7b667", "#d8a36a", "#c9a699", "#f3ece8"],
-    slope_deg: ["#f5f2ea", "#ead9a6", "#dda85f", "#c2703f", "#8f3f37", "#4f2140"],
-  };
+  // Grey is kept for "nothing can be said here".
   const BELOW = "#c3c8cc";
   // Hatched, so that "nothing is known" is not taken for "nothing has moved".
   const UNKNOWN = "#59626b";
   const HATCH = "#a3abb2";
   const SEEN = ["#c98b3d", "#4d7fa6"];
-  const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
-  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-  function ramp(stops) {
-    const table = new Float32Array(256 * 3);
-    const colours = stops.map(rgb);
-    for (let i = 0; i < 256; i++) {
-      const at = (i / 255) * (colours.length - 1);
-      const k = Math.min(colours.length - 2, Math.floor(at));
-      for (let c = 0; c < 3; c++) table[3 * i + c] = linear(colours[k][c] * (1 - at + k) + colours[k + 1][c] * (at - k));
-    }
-    return table;
-  }
-  const nice = (value) => {
-    const power = 10 ** Math.floor(Math.log10(value));
-    return [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= value * 0.999);
-  };
-
   function buildMesh(source) {
     const geometry = new THREE.BufferGeometry();
     geometry.setAttribute("position", new THREE.BufferAttribute(decode(source.positions, Float32Array), 3));
@@ -139,14 +91,8 @@
     draw();
   }
 
-  const stage = document.getElementById("stage");
-  const canvas = document.getElementById("view");
-  const renderer = new THREE.WebGLRenderer({ canvas, antialias: true, alpha: true, preserveDrawingBuffer: true });
-  const scene = new THREE.Scene();
-  const group = new THREE.Group();
-  scene.add(group, new THREE.HemisphereLight(0xffffff, 0x9aa4ac, 2.1));
-  const sun = new THREE.DirectionalLight(0xffffff, 1.9);
-  scene.add(sun, sun.target);
+  const stage = SXStage.view(SXStage.spread(main.geometry.attributes.position.array), meta.convergence_deg, 1.15);
+  const { group, draw, resetView } = stage;
   const closed = meta.kind === "goaf";
   const material = new THREE.MeshLambertMaterial({ vertexColors: true, side: THREE.DoubleSide, transparent: true, opacity: closed ? 0.72 : 1 });
   // Stripes on the screen over what could not be computed.
@@ -169,103 +115,15 @@
     return { name: source.name, mesh };
   });
 
-  // The middle 98 %: a few far islands of a scan do not push the site to the back.
-  const spread = [0, 1, 2].map((axis) => {
-    const along = main.geometry.attributes.position.array.filter((_, i) => i % 3 === axis).sort();
-    const at = (share) => along[Math.min(along.length - 1, Math.floor(share * along.length))] || 0;
-    return [at(0.01), at(0.99)];
-  });
-  const centre = new THREE.Vector3(...spread.map(([low, high]) => (low + high) / 2));
-  const size = Math.hypot(...spread.map(([low, high]) => high - low)) || 1;
-  const camera = new THREE.PerspectiveCamera(38, 1, size / 500, size * 20);
-  camera.up.set(0, 0, 1);
-  const controls = new THREE.OrbitControls(camera, canvas);
-  controls.maxDistance = size * 6;
-  controls.zoomToCursor = true;
-  function resetView() {
-    const wide = stage.clientWidth / Math.max(1, stage.clientHeight);
-    const distance = size * (wide < 1 ? 1.75 : 1.15);
-    camera.position.set(centre.x - distance * 0.42, centre.y - distance * 0.74, centre.z + distance * 0.62);
-    controls.target.copy(centre);
-    controls.update();
-    draw();
-  }
-
-  let queued = false;
-  function draw() {
-    if (queued) return;
-    queued = true;
-    requestAnimationFrame(() => {
-      queued = false;
-      // The light comes from the upper left of the view, as on a shaded map.
-      sun.position.copy(camera.position).sub(controls.target).applyAxisAngle(camera.up, -0.8).setLength(size).add(centre);
-      sun.position.z = Math.max(sun.position.z, centre.z + size * 0.5);
-      sun.target.position.copy(centre);
-      renderer.render(scene, camera);
-      instruments();
-    });
-  }
-  function instruments() {
-    const offset = camera.position.clone().sub(controls.target);
-    const azimuth = (Math.atan2(-offset.x, -offset.y) * 180) / Math.PI;
-    needle.setAttribute("transform", `rotate(${-azimuth - meta.convergence_deg} 26 26)`);
-    const metres = (2 * offset.length() * Math.tan((camera.fov * Math.PI) / 360)) / stage.clientHeight;
-    const length = nice((metres * 70) || 1);
-    bar.style.width = `${length / metres}px`;
-    barText.style.width = `${Math.max(40, length / metres)}px`;
-    barText.textContent = length >= 1000 ? `${length / 1000} km` : `${Number(length.toPrecision(2))} m`;
-  }
-  const svg = (tag, attributes) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-    return node;
-  };
-  const compass = svg("svg", { viewBox: "0 0 52 52" });
-  const needle = svg("g", {});
-  needle.append(svg("path", { d: "M26 14 L31 30 L26 27 Z", fill: "#15212e" }), svg("path", { d: "M26 14 L21 30 L26 27 Z", fill: "#8b97a3" }), svg("path", { d: "M26 27 L31 30 L26 45 L21 30 Z", fill: "none", stroke: "#8b97a3" }));
-  const letter = svg("text", { x: 26, y: 12, "text-anchor": "middle", "font-size": 11, "font-weight": 700, fill: "#15212e" });
-  needle.append(letter);
-  compass.append(needle);
-  document.getElementById("north").append(compass);
-  const bar = el("i");
-  const barText = el("b");
-  const barNote = el("small");
-  document.getElementById("scale").append(barText, bar, barNote);
-
-  new ResizeObserver(() => {
-    const { clientWidth, clientHeight } = stage;
-    renderer.setPixelRatio(Math.min(2, window.devicePixelRatio));
-    renderer.setSize(clientWidth, clientHeight, false);
-    camera.aspect = clientWidth / clientHeight;
-    camera.updateProjectionMatrix();
-    draw();
-  }).observe(stage);
-  controls.addEventListener("change", draw);
-
-  // Reading a value: double-click or double-tap.
-  const marker = new THREE.Mesh(new THREE.SphereGeometry(size * 0.006, 16, 12), new THREE.MeshBasicMaterial({ color: 0x15212e }));
-  marker.visible = false;
-  scene.add(marker);
   const reading = document.getElementById("reading");
-  let last = { time: 0, x: 0, y: 0 };
   let picked = null;
-  canvas.addEventListener("pointerup", (event) => {
-    const again = event.timeStamp - last.time < 350 && Math.hypot(event.clientX - last.x, event.clientY - last.y) < 12;
-    last = { time: again ? 0 : event.timeStamp, x: event.clientX, y: event.clientY };
-    if (again) pick(event);
-  });
-  function pick(event) {
-    const frame = canvas.getBoundingClientRect();
-    const pointer = new THREE.Vector2(((event.clientX - frame.left) / frame.width) * 2 - 1, 1 - ((event.clientY - frame.top) / frame.height) * 2);
-    const ray = new THREE.Raycaster();
-    ray.setFromCamera(pointer, camera);
-    const hit = ray.intersectObject(body)[0];
-    picked = hit ? { index: [hit.face.a, hit.face.b, hit.face.c], point: group.worldToLocal(hit.point.clone()) } : null;
-    marker.visible = Boolean(hit);
-    if (hit) marker.position.copy(hit.point);
-    showReading();
-    draw();
-  }
+  stage.onPick(
+    (ray) => ray.intersectObject(body)[0],
+    (hit) => {
+      picked = hit ? { index: [hit.face.a, hit.face.b, hit.face.c], point: group.worldToLocal(hit.point.clone()) } : null;
+      showReading();
+    },
+  );
   function showReading() {
     reading.hidden = !picked;
     if (!picked) return;
@@ -329,7 +187,7 @@
     return el("div", { class: "set" }, el("label", {}, input, el("bdi", {}, label)));
   };
   function controlsBar() {
-    const heights = el("select", { onchange: (event) => { group.scale.z = Number(event.target.value); const z = centre.z; group.position.z = z - z * group.scale.z; marker.visible = false; draw(); } }, [1, 1.5, 2, 3].map((factor) => el("option", { value: factor }, `×${factor}`)));
+    const heights = el("select", { onchange: (event) => stage.stretch(Number(event.target.value)) }, [1, 1.5, 2, 3].map((factor) => el("option", { value: factor }, `×${factor}`)));
     heights.value = String(group.scale.z);
     const limits = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
     const now = ranges.change_m ? Math.round(ranges.change_m[1] * 1000 * 100) / 100 : 0;
@@ -395,8 +253,7 @@
     legend();
     side();
     showReading();
-    letter.textContent = text("scene", "north");
-    barNote.textContent = text("scene", "scale_note");
+    stage.label(text);
   }
   function setLanguage(next) {
     language = next;
@@ -411,8 +268,7 @@
     material.depthWrite = material.opacity === 1;
     resetView();
     paint();
-    requestAnimationFrame(() => requestAnimationFrame(() => document.documentElement.setAttribute("data-scene", "ready")));
+    SXStage.ready();
   }
-  // A machine without a Chinese font draws with the one that the page brings.
-  document.fonts.load('16px "SXRisk Sans SC"', "县").then(start, start);
+  SXStage.begin(start);
 })();
