@@ -104,6 +104,7 @@ def register(
 
     Examples
     --------
+    >>> import sxrisk as sx
     >>> rng = np.random.default_rng(1)
     >>> xy = rng.uniform(0, 20, (2, 6000, 2))
     >>> z = 2 * np.sin(xy[..., 0] / 3) * np.cos(xy[..., 1] / 4) + rng.normal(0, 0.005, (2, 6000))
