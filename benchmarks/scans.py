@@ -226,33 +226,48 @@ def _brute_counts(xyz, core, normals, radius, half):
 
 
 def grid(n: int, repeat: int) -> None:
-    """Mean height per cell in one pass."""
+    """Each statistic of the heights in a cell alone, and all of them in one pass."""
+    from scipy import ndimage
     from scipy.stats import binned_statistic_2d
 
-    from sxrisk.surfaces import grid_elevation
+    from sxrisk.surfaces import grid_elevation, grid_statistics
 
     xyz = pit(n, 1)
     scan = sx.Scan(xyz)
     x, y, z = (np.ascontiguousarray(column) for column in (xyz - CORNER).T)
     shape = [int(np.ceil(v.max() / GRID_CELL_M)) for v in (x, y)]
     extent = [[0.0, shape[0] * GRID_CELL_M], [0.0, shape[1] * GRID_CELL_M]]
+    labelled: dict[str, Any] = {
+        "mean": ndimage.mean, "min": ndimage.minimum, "max": ndimage.maximum, "std": ndimage.standard_deviation,
+        "median": ndimage.median,
+    }  # fmt: skip
 
-    def bincount() -> Any:
+    def by_label(name: str) -> Any:
         cell = (y / GRID_CELL_M).astype(np.int64) * shape[0] + (x / GRID_CELL_M).astype(np.int64)
-        return np.bincount(cell, z) / np.maximum(np.bincount(cell), 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return labelled[name](z, cell, np.arange(shape[0] * shape[1]))
 
-    head(f"Gridding, {n:,} points, cells of {GRID_CELL_M} m, mean")
-    ours = against_peers(
-        ("sxrisk grid_elevation", lambda: grid_elevation(scan, GRID_CELL_M)),
-        {
-            "numpy bincount": bincount,
-            "scipy binned_statistic_2d": lambda: binned_statistic_2d(x, y, z, "mean", bins=shape, range=extent),
-        },
+    def binned(name: str) -> Any:
+        return binned_statistic_2d(x, y, z, name, bins=shape, range=extent).statistic
+
+    for name in ("mean", "min", "max", "count", "std", "median"):
+        head(f"Gridding, {n:,} points, cells of {GRID_CELL_M} m, {name}")
+        peers = {"scipy.stats.binned_statistic_2d": lambda name=name: binned(name)}
+        if name in labelled:
+            peers["scipy.ndimage, labels included"] = lambda name=name: by_label(name)
+        ours = against_peers(
+            ("sxrisk grid_elevation", lambda name=name: grid_elevation(scan, GRID_CELL_M, method=name)), peers, repeat
+        )
+        if name != "std":  # scipy divides by n, ours by n - 1
+            peer = binned(name).T[::-1] + (0.0 if name == "count" else CORNER[2])
+            print(f"  largest difference: {np.nanmax(np.abs(ours.values[-shape[1] :, : shape[0]] - peer)):.1e}")
+    head(f"Gridding, {n:,} points, cells of {GRID_CELL_M} m, count, mean, std, min and max")
+    names = ("count", "mean", "std", "min", "max")
+    against_peers(
+        ("sxrisk grid_statistics", lambda: grid_statistics(scan, GRID_CELL_M)),
+        {"scipy.stats, one after the other": lambda: [binned(name) for name in names]},
         repeat,
     )
-    peer = binned_statistic_2d(x, y, z, "mean", bins=shape, range=extent).statistic.T[::-1] + CORNER[2]
-    both = ours.values[-shape[1] :, : shape[0]] - peer
-    print(f"  largest difference of the means: {np.nanmax(np.abs(both)):.1e} m")
 
 
 def thin(n: int, repeat: int) -> None:

@@ -2,15 +2,19 @@
 
 import json
 import re
+import shlex
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
+import sxrisk as sx
 from sxrisk import Project
 from sxrisk.assess import LayerFile, find_violations, load_project
 from sxrisk.assess import project as project_file
+from sxrisk.cli import main
 from sxrisk.errors import InputError, ProjectError
 from sxrisk.layers import KINDS, kind
 from sxrisk.layers._formats import suffixes
@@ -21,6 +25,7 @@ FORMAT_NAMES = {
     ".xlsm": "xlsx", ".shp": "shapefile", ".gpkg": "geopackage", ".json": "geojson", ".tab": "mapinfo",
     ".mif": "mapinfo", ".fgb": "flatgeobuf", ".parquet": "geoparquet",
 }  # fmt: skip
+BODY_KINDS = ("heaves", "deposits", "rockfalls", "slides", "settlements")
 COMMON = ("id", "name", "county", "position_sigma_m")
 
 
@@ -158,6 +163,61 @@ def test_the_example_of_own_criteria_is_a_catalogue_that_finds(repository: Path,
     # 0.002 degrees of longitude at 37.5 N.
     assert found["measured"].tolist() == pytest.approx([176.9], abs=0.1)
     assert found["status"].tolist() == ["violation"]
+
+
+@pytest.fixture(scope="module")
+def pit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the page on scans can be followed: two small stations of each of its two epochs."""
+    folder = tmp_path_factory.mktemp("pit")
+    (folder / "scans").mkdir()
+    for seed, day in enumerate(("2026-03-15", "2026-06-15")):
+        for station in (1, 2):
+            rng = np.random.default_rng(10 * seed + station)
+            xy = rng.uniform(0.0, 40.0, (9_000, 2))
+            z = 950.0 + 2.0 * np.sin(xy[:, 0] / 4.0) + 1.5 * np.cos(xy[:, 1] / 3.0) + rng.normal(0.0, 0.004, len(xy))
+            z += np.where((np.abs(xy - 20.0) < 4.0).all(axis=1), 0.5 * seed, 0.0)
+            grey = rng.integers(0, 255, len(xy)).astype("u1")
+            scan = sx.Scan(
+                np.column_stack([xy + np.array([394_300.0, 4_196_500.0]), z]),
+                crs="EPSG:4547", vertical_crs="EPSG:5737",
+                epoch=f"{day}T10:00:00+08:00", stations=[[394_300.0 + 40.0 * station, 4_196_480.0, 990.0]],
+                attributes={"red": grey, "green": grey, "blue": grey},
+            )  # fmt: skip
+            sx.write_scan(scan, folder / "scans" / f"pit-01_{day}_s{station}.laz")
+    return folder
+
+
+def test_the_commands_of_the_page_on_scans_run(
+    repository: Path, pit: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (repository / "docs" / "scans.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(pit)
+    monkeypatch.setenv("SXRISK_LANG", "en")
+    typed = re.findall(r"^    sxrisk (scan .*)$", page, re.MULTILINE)
+    assert len(typed) >= 10
+    for line in typed:
+        typed_names = [sorted(map(str, Path().glob(w))) if "*" in w else [w] for w in shlex.split(line)]
+        assert main([name for names in typed_names for name in names]) == 0, f"{line}: {capsys.readouterr().err}"
+    shown = capsys.readouterr().out
+    # Every word of the tables that the page shows is one that the commands say.
+    for row in re.findall(r"^    │ ([a-z][^│]*?) +│", page, re.MULTILINE):
+        assert row in shown or row.endswith(".laz") or row in BODY_KINDS, row
+
+
+def test_python_of_the_page_on_scans_runs(repository: Path, pit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (repository / "docs" / "scans.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(pit)
+    for name, day in (("march", "2026-03-15"), ("june", "2026-06-15")):
+        stations = [sx.read_scan(path) for path in sorted((pit / "scans").glob(f"*{day}*"))]
+        sx.write_scan(sx.Scan.merge(stations), pit / f"{name}.laz")
+    names: dict[str, object] = {}
+    exec(compile(code, "scans.md", "exec"), names)
+    result, bodies = names["result"], names["bodies"]
+    assert isinstance(result, sx.M3C2Result)
+    raised = (np.abs(result.core_points[:, :2] - [394_320.0, 4_196_520.0]) < 2.5).all(axis=1)
+    assert np.nanmedian((result.distance / result.normals[:, 2])[raised]) == pytest.approx(0.5, abs=0.03)
+    assert bodies["volume_m3"].abs().max() == pytest.approx(0.5 * 8.0 * 8.0, rel=0.25)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import pandas as pd
 
+from sxrisk.assess.goaf_jobs.subsidence import SUBSIDENCE_ZONE
 from sxrisk.assess.stages import HEATMAP, RunContext, load_sites
 from sxrisk.reach import RISK_ZONE
 
@@ -52,9 +53,14 @@ def pack_input(context: RunContext) -> "PackInput":
 
 def _layers(context: RunContext) -> dict[str, gpd.GeoDataFrame]:
     """The layers of the project, and what was computed of them for the map."""
-    zones = context.state.load("individual_risk")
+    found = {RISK_ZONE: context.state.load("individual_risk")}
+    if context.state.has("subsidence_zones"):
+        zones = context.state.load("subsidence_zones")
+        # Lines: fills of contours that lie in each other would hide what stands on the ground.
+        drawn = zones[~zones["criterion"].str.startswith("by_")]
+        found[SUBSIDENCE_ZONE] = drawn.set_geometry(drawn.geometry.boundary)
     # A colon, which no id in a project file may hold.
-    return {**context.layers(), **({f"region:{RISK_ZONE}": zones} if len(zones) else {})}
+    return {**context.layers(), **{f"region:{kind}": zones for kind, zones in found.items() if len(zones)}}
 
 
 def _quality(quality: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pydantic import Field, PositiveFloat, ValidationError, field_validator, mod
 
 from sxrisk.assess.project_problems import Location, named_problems, path_problems
 from sxrisk.assess.project_words import location_of, merged, order_in, problem_of
-from sxrisk.assess.sections import CRSText, DatumSource, Identifier, LayerSource, Moment, Section
+from sxrisk.assess.sections import CRSText, DatumSource, Identifier, LayerSource, Moment, Section, SubsidenceOptions
 from sxrisk.errors import Problem, ProjectError
 from sxrisk.findings import Colour
 from sxrisk.layers.databases.postgis import is_database_url
@@ -114,6 +114,7 @@ class Site(Section):
     epochs: Annotated[list[Epoch], Field(min_length=1)]
     change: ChangeOptions | None = None
     parameters: dict[str, float] = Field(default={})
+    stability: dict[str, Any] = Field(default={}, description="of a goaf's rock: numbers, ranges, distributions")
 
     def titles(self, key: str) -> dict[str, str]:
         """Name in ``zh`` and ``en``; each stands in for the other, and `key` for both."""
@@ -159,6 +160,7 @@ class ProjectFile(Section):
     dem: DemSource | None = None
     sites: dict[Identifier, Site] = Field(default={})
     rules: RuleOptions = RuleOptions()
+    subsidence: SubsidenceOptions = SubsidenceOptions()
     rectification: Rectification | None = None
     path: Path = Field(exclude=True)
 
@@ -338,6 +340,7 @@ def _known_keys(location: Sequence[str | int]) -> list[str]:
         "change": ChangeOptions,
         "sites": Site,
         "rules": RuleOptions,
+        "subsidence": SubsidenceOptions,
         "rectification": Rectification,
     }
     for part in reversed(location[:-1]):

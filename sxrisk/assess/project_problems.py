@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from sxrisk.errors import InputError, Problem
 from sxrisk.layers import DETECT, kind, with_synonyms
 
 if TYPE_CHECKING:
-    from sxrisk.assess.project import ProjectFile, RuleOptions
+    from sxrisk.assess.project import ProjectFile, RuleOptions, Site
 
 __all__ = ["Location", "named_problems", "path_problems"]
 
@@ -158,6 +159,20 @@ def _site_problems(project: "ProjectFile", table: Mapping[str, Any], lost: Colle
                 "normal_radius_m, cylinder_radius_m, max_depth_m",
                 "Add the table; a normal radius of 10 to 20 times the surface roughness is usual",
             )
+        yield from _stability_problems(key, site)
+
+
+def _stability_problems(key: str, site: "Site") -> Iterator[Problem]:
+    if not site.stability:
+        return
+    from sxrisk.sites.stability import stability_problems
+
+    if site.kind != "goaf":
+        yield Problem(f"a site of kind {site.kind} has no stability parameters", f"sites.{key}.stability",
+                      "a goaf", "Take the table out")  # fmt: skip
+        return
+    for problem in stability_problems(site.stability):
+        yield replace(problem, where=f"sites.{key}.stability.{problem.where}")
 
 
 def _rule_problems(options: "RuleOptions", unreachable: Collection[str]) -> list[Problem]:

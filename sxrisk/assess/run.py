@@ -17,11 +17,12 @@ from sxrisk.assess.compare import change_counts, read_run_findings
 from sxrisk.assess.manifest import describe_inputs, fingerprint, versions, write_manifest
 from sxrisk.assess.project import ProjectFile
 from sxrisk.assess.reporter import Reporter
-from sxrisk.assess.run_folder import MANIFEST, RunFolder, output_errors
+from sxrisk.assess.run_folder import MANIFEST, run_folder
 from sxrisk.assess.stages import STAGES, RunContext
 from sxrisk.assess.state import RunState, file_sha256
 from sxrisk.errors import InputError, ParameterError
 from sxrisk.parallel import open_executor
+from sxrisk.run_folder import RunFolder, output_errors
 
 __all__ = ["RunResult", "StageFolder", "run_project"]
 
@@ -112,7 +113,7 @@ def run_project(
     names = [stage.name for stage in STAGES]
     if only is not None and only not in names:
         raise ParameterError(f"there is no stage {only!r}", where="--only", expected=f"one of {', '.join(names)}")
-    folder = RunFolder(out)
+    folder = run_folder(out)
     with folder.locked():
         inputs = describe_inputs(project)
         parameters = project.model_dump(mode="json", exclude={"layers": {"__all__": {"path"}}})
@@ -130,7 +131,6 @@ def run_project(
                 return StageFolder(folder.partial, only)
             context = RunContext(project, folder.partial, state, reporter)
             manifest = _manifest(context, folder, inputs, _relative_paths(parameters, project), timings)
-            folder.drop_state()
             write_manifest(folder.partial / MANIFEST, manifest)
         folder.finish()
     return RunResult(folder.out, manifest)

@@ -3,10 +3,10 @@
 import difflib
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, field_validator
 
 from sxrisk.crs import Datum, fit_helmert4, parse_crs
 from sxrisk.errors import CRSError, ParameterError
@@ -22,6 +22,7 @@ __all__ = [
     "LayerSource",
     "Moment",
     "Section",
+    "SubsidenceOptions",
 ]
 
 CHINA_TIME = ZoneInfo("Asia/Shanghai")
@@ -72,6 +73,42 @@ class Section(BaseModel):
     """A section of the project file: unknown keys are refused, and nothing in it changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SubsidenceOptions(Section):
+    """What the user declares of the ground above goafs: for all in `values`, for one goaf under its id in `goafs`.
+
+    `movement` says which part of the movement counts. `ranking` gives the weights by which goafs are ranked; without it
+    all criteria weigh alike.
+    """
+
+    values: dict[str, bool | float] = Field(default={})
+    goafs: dict[str, dict[str, bool | float]] = Field(default={})
+    movement: Literal["final", "to_date", "to_come", "residual"] = "final"
+    cell_m: PositiveFloat = 10.0
+    ranking: dict[str, Annotated[float, Field(ge=0)]] = Field(default={})
+
+    @field_validator("values", "goafs", mode="after")
+    @classmethod
+    def _declared(cls, told: dict[str, Any]) -> dict[str, Any]:
+        from sxrisk.reach.subsidence import DECLARED
+
+        flat = [key for entry in told.values() if isinstance(entry, dict) for key in entry]
+        keys = flat or [key for key, value in told.items() if not isinstance(value, dict)]
+        if unknown := sorted(set(keys) - set(DECLARED)):
+            raise ValueError(f"{unknown[0]!r} cannot be declared; known: {', '.join(DECLARED)}")
+        return told
+
+    @field_validator("ranking", mode="after")
+    @classmethod
+    def _criteria(cls, weights: dict[str, float]) -> dict[str, float]:
+        from sxrisk.risk import RANKING_CRITERIA
+
+        if unknown := sorted(set(weights) - set(RANKING_CRITERIA)):
+            raise ValueError(f"{unknown[0]!r} is no criterion; known: {', '.join(RANKING_CRITERIA)}")
+        if weights and not any(weights.values()):
+            raise ValueError("at least one weight must be above 0")
+        return weights
 
 
 class LayerSource(Section):

@@ -10,6 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
+from sxrisk.assess.goaf_jobs.stage import find_ground, show_ground
 from sxrisk.assess.history import compare_with_last, describe_last, read_register
 from sxrisk.assess.identity import distinct_ids, row_of_feature
 from sxrisk.assess.inputs import check_before_work, load_project_catalogue, read_epoch, read_project_dem
@@ -174,6 +175,7 @@ def _measure_one(task: _SiteTask) -> str:
             crs=site.crs,
             vertical_crs=site.vertical_crs,
             dem=read_project_dem(task.dem),
+            stability=site.stability,
         )
     result.save(task.state)
     result.write_artefacts(task.artefacts)
@@ -194,7 +196,7 @@ def _reach(context: RunContext) -> None:
     catalogue = context.catalogue()
     parts: list[gpd.GeoDataFrame] = []
     ponds, goafs, dem = _of_kind(frames, "tailings_pond"), _of_kind(frames, "goaf"), context.dem()
-    context.reporter.progress(0, 2, "tailings flow paths")
+    context.reporter.progress(0, 3, "tailings flow paths")
     if len(ponds):
         parts.append(reach.pond_runout(ponds))
     if len(ponds) and dem is not None:
@@ -204,10 +206,13 @@ def _reach(context: RunContext) -> None:
         parts.append(
             reach.tailings_reach(ponds, protected, dem, corridor_half_width_m=half_width_m, length_m=rule.value)
         )
-    context.reporter.progress(1, 2, "goaf influence zones")
+    context.reporter.progress(1, 3, "goaf influence zones")
     if len(goafs):
         # Without an angle the zone is measured as missing, with the reason, and the rule says that it was not applied.
-        parts.append(reach.goaf_influence(goafs, _movement_angles_deg(context.project, goafs["id"])))
+        angles_deg = _movement_angles_deg(context.project, goafs["id"])
+        parts.append(reach.goaf_influence(goafs, angles_deg))
+        context.reporter.progress(2, 3, "subsidence basins")
+        parts.append(find_ground(context, goafs, angles_deg, dem))
     context.state.save("reach", _joined(parts))
 
 
@@ -285,6 +290,7 @@ def _map_region(context: RunContext) -> None:
     context.reporter.progress(2, 3, "table by county")
     if boundary is not None:
         context.state.save("counties", risk.county_table(findings, boundary))
+    show_ground(context, _of_kind(context.layers().values(), "goaf"), all_measurements(context), findings)
 
 
 def _risk_zones(context: RunContext) -> gpd.GeoDataFrame:

@@ -20,6 +20,7 @@ _LAZY = {
     "change_events": "events",
     "cloud_to_mesh": "cloud_distances",
     "cloud_to_cloud": "cloud_distances",
+    "Bodies": "bodies",
     "label_bodies": "bodies",
     "moving_bodies": "bodies",
     "surface_motion": "motion",
@@ -27,6 +28,7 @@ _LAZY = {
 
 __all__ = [
     "REASONS",
+    "Bodies",
     "ComparisonResult",
     "M3C2Plan",
     "M3C2Result",

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-__all__ = ["class_of", "pair_bodies"]
+__all__ = ["class_of", "ends_of_slides", "pair_bodies"]
 
 STEEP_DEG = 25.0  # below, nothing falls: ground goes down or comes up
 # Along the surface the motion counts beyond this many sigmas and this share of the whole.
 _SIGMAS = 4.0
 _DOWNSLOPE = 0.5
+_FLAT_DEG = 5.0
 # Ground that sinks keeps broad and shallow: thickness by width.
 _SHALLOW = 0.1
 # Material comes to rest below its source, no flatter than this line of sight (the least of large rock avalanches).
@@ -28,8 +29,12 @@ def class_of(body: Mapping[str, Any]) -> tuple[str, str]:
     if body["along_m"] > _SIGMAS * body["sigma_along_m"] and body["motion"] == "movement":
         vector = np.array([body[f"{name}_m"] for name in ("east", "north", "up")])
         share = float(vector @ down) / max(length, 1e-9) / float(np.linalg.norm(vector))
-        if length > np.sin(np.radians(5.0)) and share >= _DOWNSLOPE:
-            return "slide", f"moved {1e3 * body['along_m']:.0f} mm along the surface, downslope, as one"
+        moved = f"moved {1e3 * body['along_m']:.0f} mm along the surface"
+        flat = length <= np.sin(np.radians(_FLAT_DEG))
+        if not flat and share >= _DOWNSLOPE:
+            return "slide", f"{moved}, downslope"
+        if body["along_m"] > abs(body["median_distance_m"]):
+            return "slide", f"{moved}, on flat ground" if flat else f"{moved}, not downslope: see the registration"
     if body["motion"] == "movement":
         word = "settlement" if body["median_distance_m"] < 0 else "heave"
         return word, f"{millimetres}, the surface kept as it is"

@@ -6,15 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 
-__all__ = ["Match", "match_relief"]
+__all__ = ["CERTAIN", "INDEPENDENT", "LEFT_OVER", "NOT_AS_ONE", "Match", "apart", "match_relief", "scatter", "smoothed"]
 
 Floats = NDArray[np.float64]
 
 _ITERATIONS = 12
 _BLOCK = 6  # cells; beyond, the errors of smoothed heights are independent
-_INDEPENDENT = 12.0  # cells of smoothed heights to one independent value
-_CERTAIN = 6.0  # information of a direction by what noise feigns, at least
+_FEWEST_BLOCKS = 6
+INDEPENDENT = 12.0  # cells of smoothed heights to one independent value
+CERTAIN = 6.0  # information of a direction by what noise feigns, at least
 _ALIKE = 0.5  # correlation of the two reliefs, at least
+# What is left over is noise from block to block. Where blocks differ by more than this share of its variance, part of
+# the place moved otherwise: a step within it looks like a slope that was pushed along.
+LEFT_OVER = 0.5
+NOT_AS_ONE = "it did not move as one"
 _AMBIGUOUS = 1.3  # variance at another place by that at the best, at least
 
 
@@ -22,7 +27,8 @@ class Match(NamedTuple):
     """A shift (3,) in the frame of the lattice, its covariance (3, 3), and what is known of it.
 
     ``rank`` is how many directions along the surface the relief determines (0, 1 or 2), ``reason`` is empty where both
-    are; ``alike`` is how much of the relief both epochs share, 1 where all of it.
+    are; ``alike`` is how much of the relief both epochs share, 1 where all of it; ``start_m`` is the lag along the
+    frame's two axes that fits best as a whole.
     """
 
     shift: Floats
@@ -30,6 +36,7 @@ class Match(NamedTuple):
     rank: int
     reason: str
     alike: float
+    start_m: tuple[float, float] = (0.0, 0.0)
 
 
 def match_relief(before: Floats, after: Floats, mask: NDArray[np.bool_], cell_m: float, reach_m: float) -> Match:
@@ -54,7 +61,7 @@ def match_relief(before: Floats, after: Floats, mask: NDArray[np.bool_], cell_m:
     n = int(mask.sum())
     if n < 4 * _BLOCK**2:
         return _nothing("too few points")
-    a, b = _smooth(after), _smooth(before)
+    a, b = smoothed(after), smoothed(before)
     rows, columns = np.nonzero(mask)
     lag, reason = _search(a, b, mask, int(np.ceil(reach_m / cell_m)))
     slopes_a, slopes_b = np.gradient(a), np.gradient(b)
@@ -77,8 +84,9 @@ def match_relief(before: Floats, after: Floats, mask: NDArray[np.bool_], cell_m:
         shift = shift + step
         if np.abs(step[:2]).max() < 1e-4 and abs(step[2]) < 1e-7:
             break
-    return _judged(shift, instrument[kept], design[kept], residual[kept], height[kept],
-                   (rows[kept], columns[kept]), np.asarray(lag, dtype=np.float64), cell_m, reason)  # fmt: skip
+    match = _judged(shift, instrument[kept], design[kept], residual[kept], height[kept],
+                    (rows[kept], columns[kept]), np.asarray(lag, dtype=np.float64), cell_m, reason)  # fmt: skip
+    return match._replace(start_m=(cell_m * lag[1], cell_m * lag[0]))
 
 
 def _judged(
@@ -92,7 +100,7 @@ def _judged(
     cross = centred_z.T @ centred_j
     information = 0.5 * (cross + cross.T)
     feigned = 0.5 * (centred_z.T @ centred_z + centred_j.T @ centred_j) - information
-    floor = _CERTAIN * max(0.5 * float(np.trace(feigned)), 0.0) / np.sqrt(max(n / _INDEPENDENT, 1.0)) + 1e-12 * n
+    floor = CERTAIN * max(0.5 * float(np.trace(feigned)), 0.0) / np.sqrt(max(n / INDEPENDENT, 1.0)) + 1e-12 * n
     values = np.linalg.eigvalsh(information)
     rank = int((values > floor).sum())
     detail = height - height.mean()
@@ -101,28 +109,51 @@ def _judged(
         reason = ("no relief to hold on to", "relief in one direction only")[rank]
     elif not reason and alike < _ALIKE:
         reason, rank = "the reliefs differ", 0
+    elif not reason and apart(residual, place) > LEFT_OVER:
+        reason, rank = NOT_AS_ONE, 0
     elif not reason and np.abs(shift[:2] - lag).max() > 3.0:
         reason, rank = "the fit left its start", 0
     elif reason:
         rank = 0
     if rank < 2:
         # The height alone, the place taken as it stands.
-        variance = float(residual.var()) / max(n / _INDEPENDENT, 1.0)
+        variance = float(residual.var()) / max(n / INDEPENDENT, 1.0)
         covariance = np.full((3, 3), np.nan)
         covariance[2, 2] = variance
         return Match(np.array([np.nan, np.nan, np.nan]), covariance, rank, reason, alike)
     bread = np.linalg.inv(instrument.T @ design)
-    block = (place[0] // _BLOCK) * (1 << 20) + place[1] // _BLOCK
-    _, number = np.unique(block, return_inverse=True)
-    count = int(number.max()) + 1
-    sums = np.column_stack([np.bincount(number, instrument[:, i] * residual, count) for i in range(3)])
-    covariance = bread @ (sums.T @ sums) @ bread.T * count / max(count - 3, 1)
+    covariance = bread @ scatter(instrument, residual, place) @ bread.T
     # Rows run along the frame's second axis, columns along its first.
     turn = np.array([[0.0, cell_m, 0.0], [cell_m, 0.0, 0.0], [0.0, 0.0, 1.0]])
     covariance = turn @ covariance @ turn.T
     if np.sqrt(np.trace(covariance[:2, :2])) > cell_m:
         return Match(np.full(3, np.nan), np.full((3, 3), np.nan), 0, "too uncertain", alike)
     return Match(turn @ shift, covariance, 2, "", alike)
+
+
+def scatter(instrument: Floats, residual: Floats, place: tuple[NDArray[np.int64], NDArray[np.int64]]) -> Floats:
+    """Covariance (k, k) of the sums of instrument (n, k) by residual (n,), from blocks that err independently."""
+    number = _blocks(place)
+    count, k = int(number.max()) + 1, instrument.shape[1]
+    sums = np.column_stack([np.bincount(number, instrument[:, i] * residual, count) for i in range(k)])
+    result: Floats = (sums.T @ sums) * count / max(count - k, 1)
+    return result
+
+
+def apart(residual: Floats, place: tuple[NDArray[np.int64], NDArray[np.int64]]) -> float:
+    """Variance of a residual from block to block by all of its variance; 0 where there are too few blocks to tell."""
+    number = _blocks(place)
+    size = np.bincount(number)
+    full = 2 * size >= _BLOCK**2
+    if full.sum() < _FEWEST_BLOCKS:
+        return 0.0
+    means = np.bincount(number, residual)[full] / size[full]
+    return float(np.average(np.square(means - residual.mean()), weights=size[full]) / max(residual.var(), 1e-300))
+
+
+def _blocks(place: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.int64]:
+    block = (place[0] // _BLOCK) * (1 << 20) + place[1] // _BLOCK
+    return np.asarray(np.unique(block, return_inverse=True)[1], dtype=np.int64).ravel()
 
 
 def _search(a: Floats, b: Floats, mask: NDArray[np.bool_], reach: int) -> tuple[tuple[int, int], str]:
@@ -154,14 +185,14 @@ def _search(a: Floats, b: Floats, mask: NDArray[np.bool_], reach: int) -> tuple[
     return best, ""
 
 
-def _smooth(values: Floats) -> Floats:
+def smoothed(values: Floats) -> Floats:
     """Heights without gaps, smoothed by one cell."""
     unknown = ~np.isfinite(values)
     if unknown.any():
         nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
         values = values[tuple(nearest)]
-    smoothed: Floats = gaussian_filter(values, 1.0)
-    return smoothed
+    result: Floats = gaussian_filter(values, 1.0)
+    return result
 
 
 def _nothing(reason: str) -> Match:

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening, label, uniform_filter
 from scipy.spatial import cKDTree
 
+from sxrisk.change._body_meshes import closed_mesh
 from sxrisk.change._body_parts import outline_of
 from sxrisk.change._body_surfaces import RIM_M, Frame, Lattice, heights, near_points
 from sxrisk.scans.cloud import Cloud
+from sxrisk.surfaces.mesh import Mesh
 
 __all__ = ["MASS_THICKNESS_M", "Solid", "solid_between"]
 
@@ -31,7 +33,7 @@ UNSEEN_M = 0.8
 
 
 class Solid(NamedTuple):
-    """Signed volume, area across the normal, outline in plan, what was spanned between points, and the reliefs."""
+    """Signed volume, area across the normal, outline in plan, what was spanned between points, and the two reliefs."""
 
     volume_m3: float
     area_m2: float
@@ -41,8 +43,14 @@ class Solid(NamedTuple):
     n_points: tuple[int, int]
     before: Floats
     after: Floats
-    footprint: NDArray[np.bool_]
-    cell_m: float
+    cells: NDArray[np.bool_]
+    lattice: Lattice
+    frame: Frame
+
+    def mesh(self, crs: Any) -> Mesh:
+        """The solid as a closed mesh, which encloses the volume without its sign; no faces where there are no cells."""
+        upper, lower = (self.after, self.before) if self.volume_m3 > 0 else (self.before, self.after)
+        return closed_mesh(upper, lower, self.cells, self.lattice, self.frame, crs)
 
 
 def solid_between(
@@ -115,12 +123,13 @@ def solid_between(
     for p in points:
         if len(p) and len(far):
             far |= cKDTree(p[:, :2]).query(np.column_stack([u[counted], v[counted]]), workers=-1)[0] > UNSEEN_M
-    plan = _plan(frame, (u, v), (first, second), inside & known, cell) if thick else outline_of(core, spacing)
+    drawn = inside & known
+    plan = _plan(frame, (u, v), (first, second), drawn, cell) if thick and drawn.any() else outline_of(core, spacing)
     footprint = [p[_on(p, lattice, counted)] for p in points]
     around = float(outline.length) if not thick else float(_edge_cells(inside) * cell)
     area = float(inside.sum() * cell**2)
     return Solid(volume, area, plan, around, float(far.sum() * cell**2), (len(footprint[0]), len(footprint[1])),
-                 first, second, inside, cell)  # fmt: skip
+                 first, second, counted, lattice, frame)  # fmt: skip
 
 
 def _own(u: Floats, v: Floats, local: Floats, others: Floats, spacing: float) -> NDArray[np.bool_]:

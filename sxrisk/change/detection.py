@@ -10,6 +10,7 @@ from scipy.special import stdtr, stdtrit
 
 from sxrisk.change._median_errors import median_error
 from sxrisk.errors import ParameterError
+from sxrisk.statistics import Z_95
 
 __all__ = ["LodMethod", "Noise", "Statistic", "difference_noise", "false_discoveries", "level_of_detection", "p_values"]
 
@@ -17,7 +18,6 @@ LodMethod = Literal["t", "lague"]
 Statistic = Literal["mean", "median"]
 Floats = NDArray[np.float64]
 
-Z_95 = 1.959963984540054
 # Lague and others print 1.96, and so do their programs: kept for comparison to the last digit.
 _Z_95_PUBLISHED = 1.96
 #: Interquartile range of the normal distribution in standard deviations.

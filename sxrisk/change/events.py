@@ -15,10 +15,11 @@ from scipy.spatial import cKDTree
 
 from sxrisk.change._areas import point_areas, typical_spacing
 from sxrisk.change._event_fit import fit_motion
-from sxrisk.change.detection import Z_95, Noise, false_discoveries, p_values
+from sxrisk.change.detection import Noise, false_discoveries, p_values
 from sxrisk.change.series import pair_sigma
 from sxrisk.change.smoothing import epoch_noise
 from sxrisk.errors import ParameterError
+from sxrisk.statistics import Z_95
 
 __all__ = ["change_events"]
 

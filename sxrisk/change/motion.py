@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 _BLOCK_WINDOWS = 6  # side of the blocks in which windows read the clouds together
 _POINTS_A_CELL = 2.0
 _MOST_POINTS = 10_000  # of a window; more take time and tell little
+_RIM_CELLS = 8.0
 _MIN_CELLS_ACROSS = 24  # fewer cells in a window hold no relief to compare
 
 
@@ -151,6 +152,8 @@ def _window(clouds: list[Floats], middle: Floats, window: float, reach: float, s
             lattice = Lattice((-half, -half), cell, (side, side))
             u, v = lattice.centres()
             inside = np.maximum(np.abs(u), np.abs(v)) <= 0.5 * window
+            # What is sought lies in the window, with a rim for its slopes; where it may be, all around.
+            local[0] = local[0][(np.abs(local[0][:, :2]) <= 0.5 * window + _RIM_CELLS * cell).all(axis=1)]
             first, second = (heights(points, lattice, 6.0 * cell) for points in local)
             match = match_relief(first, second, inside, cell, reach)
     return {

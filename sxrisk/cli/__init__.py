@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sxrisk.cli.chatter import own_words_only
 from sxrisk.cli.text import say
+from sxrisk.cli.text.wrapping import chinese_lines
 from sxrisk.errors import SxriskError
 
 __all__ = ["main"]
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from sxrisk.cli.app import app
 
     try:
-        with own_words_only():
+        with own_words_only(), chinese_lines():
             app(typed)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from sxrisk import __version__
 from sxrisk.cli.files import layers_app, violations
+from sxrisk.cli.goaf import goaf_app
 from sxrisk.cli.history import compare, register
 from sxrisk.cli.rules import rules_app
 from sxrisk.cli.scan import scan_app
@@ -105,6 +106,7 @@ app.command(name="register", help=say("register"))(register)
 app.command(name="violations", help=say("violations"))(violations)
 app.add_typer(layers_app, name="layers")
 app.add_typer(scan_app, name="scan")
+app.add_typer(goaf_app, name="goaf")
 app.add_typer(rules_app, name="rules")
 
 

@@ -1,7 +1,7 @@
 """The door for elevation models."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyproj import CRS
@@ -25,7 +25,11 @@ _SAME_PLACE_M, _SAME_PLACE_DEG = 1e-3, 1e-8
 
 
 def read_dem(
-    path: str | Path, *, crs: str | int | CRS | None = None, vertical_crs: str | None = None
+    path: str | Path,
+    *,
+    crs: str | int | CRS | None = None,
+    vertical_crs: str | None = None,
+    require_crs: bool = True,
 ) -> "xr.DataArray":
     """An elevation model, north up, in metres.
 
@@ -37,6 +41,8 @@ def read_dem(
         Horizontal CRS, needed where the file does not say.
     vertical_crs : str, optional
         Height system, e.g. ``"EPSG:5737"`` (1985 height); default what the file says.
+    require_crs : bool
+        False takes a raster without a horizontal CRS as one in local metres; ``.rio.crs`` is then None.
 
     Returns
     -------
@@ -78,25 +84,14 @@ def read_dem(
     if transform.b or transform.d:
         raise InputError("the grid is rotated", where=path, expected="a north-up grid", remedy="Warp it with gdalwarp")
     own = raster.rio.crs
-    if crs is None and own is None:
+    if crs is None and own is None and require_crs:
         raise CRSError(
             "the coordinate system of the elevation model is unknown",
             where=path,
             expected='crs = "EPSG:4547" or similar',
         )
-    try:
-        parsed = parse_crs(CRS.from_wkt(own.to_wkt()) if crs is None else crs)
-    except CRSError as error:
-        raise CRSError(
-            error.problem.what, where=path, expected=error.problem.expected, remedy=error.problem.remedy
-        ) from error
-    if isinstance(parsed, (China, Datum)):
-        raise CRSError(
-            f"an elevation model in {parsed} cannot be placed exactly", where=path,
-            remedy="Give one in CGCS2000 or WGS 84",
-        )  # fmt: skip
-    horizontal, own_vertical = _split(parsed)
-    if own is not None and crs is not None:
+    horizontal, own_vertical = (None, "") if crs is None and own is None else _split(_parsed(crs, own, path))
+    if horizontal is not None and own is not None and crs is not None:
         own_horizontal, stated = _split(CRS.from_wkt(own.to_wkt()))
         _refuse_contradiction(own_horizontal, horizontal, raster.rio.bounds(), path)
         own_vertical = own_vertical or stated
@@ -108,7 +103,9 @@ def read_dem(
     if not bool(np.isfinite(heights).any()):
         raise InputError("the elevation model has no height at all", where=path, expected="heights in metres")
     heights = heights.sortby("y", ascending=False).sortby("x")
-    heights = heights.rio.write_crs(horizontal).rio.write_nodata(np.nan, encoded=False)
+    if horizontal is not None:
+        heights = heights.rio.write_crs(horizontal)
+    heights = heights.rio.write_nodata(np.nan, encoded=False)
     heights.name = "elevation"
     heights.attrs = {
         "units": "m",
@@ -117,6 +114,22 @@ def read_dem(
         "cells_without_height": int(np.isnan(heights).sum()),
     }
     return heights
+
+
+def _parsed(crs: str | int | CRS | None, own: Any, path: Path) -> CRS:
+    """The declared system, else the file's own; an error names the file."""
+    try:
+        parsed = parse_crs(CRS.from_wkt(own.to_wkt()) if crs is None else crs)
+    except CRSError as error:
+        raise CRSError(
+            error.problem.what, where=path, expected=error.problem.expected, remedy=error.problem.remedy
+        ) from error
+    if isinstance(parsed, (China, Datum)):
+        raise CRSError(
+            f"an elevation model in {parsed} cannot be placed exactly", where=path,
+            remedy="Give one in CGCS2000 or WGS 84",
+        )  # fmt: skip
+    return parsed
 
 
 def _split(crs: CRS) -> tuple[CRS, str]:

@@ -25,6 +25,7 @@ KIND_STYLES = {
     "chemical_unit": KindStyle("hazard", "#6e4a74"),
     "release_scenario": KindStyle("hazard", "#7d6a86", visible=False),
     "individual_risk_zone": KindStyle("hazard", "#a83b78"),
+    "subsidence_zone": KindStyle("hazard", "#7c5fa3"),
     "underground_mine": KindStyle("hazard", "#3d3a50"),
     "pipeline": KindStyle("hazard", "#8e2f7a"),
     "pipeline_facility": KindStyle("hazard", "#a8549a"),

@@ -198,6 +198,9 @@ def _region_figures(out: Path, pack: PackInput) -> list[Path]:
         figures.append(
             draw_grid(out / "region" / "grid.png", pack.grid, boundary=boundary, language=language, note=note)
         )
+    # A run draws the basins of its goafs beside the pack; a pack made by itself has none.
+    if (basins := out / "region" / "subsidence.png").is_file():
+        figures.append(basins)
     return figures
 
 

@@ -36,7 +36,7 @@ _FIELDS = ("change_m", "lod95_m", "significant", "elevation_m", "seen")
 _TEXTS = ("ui", "kind", "metric", "unit", "scene", "summary", "summary_value", "mesh", "body")
 _SUMMARY_ROWS = 60
 # Said elsewhere on the page, or of no use to a reader.
-_NOT_SHOWN = ("site_id", "kind", "name", "crs", "bodies", "origin")
+_NOT_SHOWN = ("site_id", "kind", "name", "crs", "bodies", "origin", "stability")
 
 
 def site_folder(site_id: str) -> str:

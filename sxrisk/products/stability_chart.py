@@ -1,5 +1,6 @@
 """The stability graph as the usual log-log chart, with a goaf's faces on it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -7,14 +8,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sxrisk.errors import MissingFieldError
+from sxrisk.errors import MissingFieldError, ParameterError
 from sxrisk.products.fonts import chinese_figures
 from sxrisk.products.text import Language, label
-from sxrisk.sites.stability import PARAMETERS, hydraulic_radius_at_m, potvin_transition_m
+from sxrisk.scans import whole_file
+from sxrisk.sites.stability import (
+    WITHOUT_PILLARS,
+    hydraulic_radius_at_m,
+    parameter_title,
+    potvin_transition_m,
+)
 
-__all__ = ["draw_stability_chart"]
+__all__ = ["draw_stability_chart", "face_title"]
 
 _DPI = 160
+# Decades of hydraulic radius and of stability number within which two numbers would stand on each other, and within
+# which a face on the right leaves no room for the number between both.
+_SAME_PLACE, _CROWDED = (0.03, 0.06), (0.12, 0.4)
+# What a file says of itself; without a date, so that the same chart is the same file.
+_FILE_FACTS: Mapping[str, dict[str, None]] = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
 _COLUMNS = ("face", "applied", "missing", "n_prime", "hr_m", "probability_stable")
 _LINES = (0.1, 0.3, 0.5, 0.7, 0.9)
 # From caving to stable, one more than there are lines; pale, so that the faces stand out.
@@ -29,11 +41,12 @@ _HR_RANGE, _N_RANGE = (1.0, 100.0), (0.1, 1000.0)
 def draw_stability_chart(
     path: Path, faces: pd.DataFrame, *, language: Language = "zh", title: str = "", note: str = ""
 ) -> Path:
-    """Draw the stability graph as a PNG, each face with its bars of uncertainty.
+    """Draw the stability graph as PNG or SVG, each face with its bars of uncertainty.
 
     Parameters
     ----------
     path : Path
+        Ends in ``.png`` or ``.svg``.
     faces : DataFrame
         As :func:`sxrisk.sites.stability.graph_faces` gives it. Faces that lack a parameter are told below the chart.
     language : {"zh", "en"}
@@ -50,9 +63,14 @@ def draw_stability_chart(
     ------
     MissingFieldError
         If a column is missing.
+    ParameterError
+        If the file is neither a PNG nor an SVG.
     """
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    if path.suffix.lower() not in _FILE_FACTS:
+        raise ParameterError(f"a chart cannot be written as {path.name}", expected=f"one of {', '.join(_FILE_FACTS)}")
     lacking = [name for name in _COLUMNS if name not in faces.columns]
     if lacking:
         raise MissingFieldError(
@@ -72,6 +90,7 @@ def draw_stability_chart(
         _transition(axes, language)
         for number, face in enumerate(placed.to_dict("records"), start=1):
             _point(axes, number, face, language)
+        _numbers(axes, placed)
         _frame(axes, hr_range, n_range, language, title)
         legend = words.legend(*axes.get_legend_handles_labels(), loc="upper left", frameon=False, fontsize=9)
         for text in legend.get_texts():
@@ -80,8 +99,24 @@ def draw_stability_chart(
         if note:
             figure.suptitle(note, fontsize=8, color="#4a5866", x=0.99, ha="right", parse_math=False)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+        with whole_file(path) as partial, rc_context({"svg.hashsalt": "sxrisk"}):
+            facts = _FILE_FACTS[path.suffix.lower()]
+            figure.savefig(partial, format=path.suffix.lower()[1:], dpi=_DPI, metadata=facts)
     return path
+
+
+def face_title(face: str, language: Language) -> str:
+    """A face's name as people read it: ``roof-1`` is roof 1; a name that is the user's own stays.
+
+    Examples
+    --------
+    >>> face_title("wall-2", "en"), face_title("roof-1/without-pillars", "en"), face_title("hanging wall", "en")
+    ('Wall 2', 'Roof 1, pillars not counted', 'hanging wall')
+    """
+    name = face.removesuffix(WITHOUT_PILLARS)
+    kind, _, number = name.rpartition("-")
+    title = label("figure", f"face_{kind}", language, number=number) if kind in ("roof", "wall") else name
+    return title if name == face else label("figure", "face_without_pillars", language, face=title)
 
 
 def _limits(placed: pd.DataFrame) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -165,16 +200,15 @@ def _transition(axes: Any, language: Language) -> None:
 
 
 def _point(axes: Any, number: int, face: dict[Any, Any], language: Language) -> None:
-    from matplotlib import patheffects
-
     hr, n, probability = (float(face[key]) for key in ("hr_m", "n_prime", "probability_stable"))
     bars = [
         np.maximum([[value - face.get(f"{key}_p05", value)], [face.get(f"{key}_p95", value) - value]], 0.0)
         for key, value in (("hr_m", hr), ("n_prime", n))
     ]
     share = _percent(probability)
-    if face.get("probability_stable_p95", probability) - face.get("probability_stable_p05", probability) > 0.005:
-        share += f" ({_percent(face['probability_stable_p05'])}–{_percent(face['probability_stable_p95'])})"
+    if face.get("probability_stable_p95", probability) - face.get("probability_stable_p05", probability) > 0.015:
+        ends = [_percent(face[f"probability_stable_{point}"]) for point in ("p05", "p95")]
+        share += f" ({ends[0]}–{ends[1]})"
     axes.errorbar(
         [hr],
         [n],
@@ -194,22 +228,36 @@ def _point(axes: Any, number: int, face: dict[Any, Any], language: Language) -> 
             "face_place",
             language,
             number=number,
-            face=face["face"],
+            face=face_title(str(face["face"]), language),
             n=f"{n:.3g}",
             hr=f"{hr:.3g}",
             percent=share,
         ),
     )
-    axes.annotate(
-        str(number),
-        (hr, n),
-        xytext=(7, 7),
-        textcoords="offset points",
-        fontsize=10,
-        color=_TEXT,
-        path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")],
-        zorder=5,
-    )
+
+
+def _numbers(axes: Any, placed: pd.DataFrame) -> None:
+    """The faces' numbers beside them; faces on the same place share one label."""
+    from matplotlib import patheffects
+
+    labels: dict[tuple[float, float], list[str]] = {}
+    for number, place in enumerate(placed[["hr_m", "n_prime"]].to_numpy(dtype=float), start=1):
+        same = [at for at in labels if (np.abs(np.log10(place / at)) < _SAME_PLACE).all()]
+        labels.setdefault(same[0] if same else (float(place[0]), float(place[1])), []).append(str(number))
+    for at, numbers in labels.items():
+        apart = [np.log10(np.divide(other, at)) for other in labels if other[0] > at[0]]
+        left = any((np.abs(step) < _CROWDED).all() for step in apart)
+        axes.annotate(
+            ", ".join(numbers),
+            at,
+            xytext=(-8 if left else 7, 7),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            fontsize=10,
+            color=_TEXT,
+            path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")],
+            zorder=5,
+        )
 
 
 def _percent(share: float) -> str:
@@ -237,6 +285,8 @@ def _frame(
 
 def _left_out(face: dict[Any, Any], language: Language) -> str:
     names = [name for name in str(face["missing"]).split(", ") if name]
-    words = [getattr(PARAMETERS[name], language) if name in PARAMETERS else name for name in names]
+    words = [parameter_title(name, language) for name in names]
     joint = "、" if language == "zh" else "; "
-    return label("figure", "face_left_out", language, face=face["face"], missing=joint.join(words))
+    return label(
+        "figure", "face_left_out", language, face=face_title(str(face["face"]), language), missing=joint.join(words)
+    )

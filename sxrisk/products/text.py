@@ -36,7 +36,8 @@ _DISTANCES = ("distance", "straight_distance", "flow_path_distance")
 # Metrics whose value is the class itself.
 _CLASSES = ("tailings_class",)
 # Metrics between two things that have a phrase of their own.
-_PAIRS = (*_DISTANCES, "influence_zone", "crossing")
+_ZONES = ("influence_zone", "collapse_zone")
+_PAIRS = (*_DISTANCES, *_ZONES, "crossing")
 # What stands behind the colon of a reason code, by code: a kind of layer, an attribute, a metric.
 _DETAILS = {
     "layer_missing": "kind", "attribute_missing": "attribute", "measurement_missing": "metric",
@@ -348,7 +349,9 @@ def _phrase_key(metric: str, measured: float, has_object: bool) -> str:
 
 
 def _limit_key(finding: Mapping[str, Any], measured: float, required: float) -> str:
-    is_class = finding["status"] == "classified"
+    # A grade that only advises is a grade still.
+    graded = bool(finding.get("result")) and finding.get("effect") == "classification"
+    is_class = finding["status"] == "classified" or graded
     has_result = bool(finding.get("result"))
     if finding["metric"] in _CLASSES or not (math.isfinite(measured) and math.isfinite(required)):
         return "only_result" if is_class and has_result else "none"
@@ -356,7 +359,7 @@ def _limit_key(finding: Mapping[str, Any], measured: float, required: float) -> 
         return "none"
     if finding["status"] == "too_close_to_call":
         return "unclear_result" if has_result else "unclear"
-    if finding["metric"] == "influence_zone":
+    if finding["metric"] in _ZONES:
         return "zone"
     if is_class:
         return "result" if has_result else "class"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sxrisk.crs import LEAST_DEGREE_M, local_metric
 from sxrisk.errors import MissingFieldError, ParameterError
+from sxrisk.statistics import Z_95
 
 __all__ = ["population_within"]
 
@@ -17,7 +18,6 @@ Array = NDArray[np.float64]
 _QUADRANT = 64
 # Planes stand a tenth of a degree apart.
 _PLANE_DECIMALS = 1
-_Z_95 = 1.959963984540054
 
 
 def population_within(sites: gpd.GeoDataFrame, places: gpd.GeoDataFrame, distance_m: float) -> pd.DataFrame:
@@ -82,9 +82,9 @@ def population_within(sites: gpd.GeoDataFrame, places: gpd.GeoDataFrame, distanc
     tree = shapely.STRtree(shapes)
     rows = []
     for site, site_sigma in zip(sites.geometry, own, strict=True):
-        reach = distance_m + _Z_95 * np.hypot(site_sigma, sigma.max(initial=0.0))
+        reach = distance_m + Z_95 * np.hypot(site_sigma, sigma.max(initial=0.0))
         near = _around(tree, site, float(reach))
-        surely, perhaps = _within(site, shapes[near], distance_m, _Z_95 * np.hypot(site_sigma, sigma[near]))
+        surely, perhaps = _within(site, shapes[near], distance_m, Z_95 * np.hypot(site_sigma, sigma[near]))
         low, high = ({} if len(near) == 0 else _by_kind(people[near], kinds[near], mask) for mask in (surely, perhaps))
         lost = int((perhaps & unknown[near]).sum())
         rows.append((max(low.values(), default=0.0), sum(high.values()), lost))

@@ -21,6 +21,7 @@ Engine = Literal[
     "blast_vibration",
     "crossing",
     "distance",
+    "graded",
     "hazard_installation",
     "high_consequence",
     "individual_risk",
@@ -32,10 +33,13 @@ Engine = Literal[
     "tailings_class",
 ]
 # What engines that measure distances themselves compare, in metres.
-_MEASURES = {"distance": "distance", "multiple": "distance", "crossing": "crossing", "influence": "influence_zone"}
+_MEASURES = {
+    "distance": ("distance",), "multiple": ("distance",), "crossing": ("crossing",),
+    "influence": ("influence_zone", "collapse_zone"),
+}  # fmt: skip
 Op = Literal["<=", "<", ">=", ">"]
 # Engines that can judge a thing by itself.
-_ALONE = ("measured", "hazard_installation", "tailings_class")
+_ALONE = ("graded", "measured", "hazard_installation", "tailings_class")
 Text = Annotated[str, Field(min_length=1)]
 Mask = NDArray[np.bool_]
 
@@ -238,7 +242,8 @@ class Rule:
     engine : str
         How it is applied: `distance` (between two geometries), `crossing` (they meet), `multiple` (distance against a
         multiple of a measure of the subject), `measured` (a measurement or attribute of one thing), `pair` (a
-        measurement between two things), `influence` (a zone that reaches beyond the subject's outline).
+        measurement between two things), `influence` (a zone that reaches beyond the subject's outline), `graded` (the
+        worst of several indices).
     subjects, objects : tuple of Selector
         What it is about, and what is protected.
     metric : str
@@ -343,9 +348,10 @@ class Rule:
             raise ValueError("engine 'multiple' needs per, the measure that the value multiplies")
         if self.engine in ("distance", "crossing", "multiple", "influence") and self.op not in ("<", "<="):
             raise ValueError(f"engine {self.engine!r} needs op '<' or '<=', a distance breaks by being too short")
-        if (measure := _MEASURES.get(self.engine)) and (self.metric, self.unit) != (measure, "m"):
+        if (measures := _MEASURES.get(self.engine)) and (self.metric not in measures or self.unit != "m"):
+            named = " or ".join(map(repr, measures))
             raise ValueError(
-                f"engine {self.engine!r} needs metric {measure!r} and unit 'm', not {self.metric!r} in {self.unit!r}"
+                f"engine {self.engine!r} needs metric {named} and unit 'm', not {self.metric!r} in {self.unit!r}"
             )
         if self.engine == "pair" and not self.checked_by:
             raise ValueError("engine 'pair' needs checked_by, the metric that shows that the pairs were looked for")

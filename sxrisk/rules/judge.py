@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sxrisk.findings import Effect, Evidence, Status
 from sxrisk.rules.criterion import Rule
+from sxrisk.statistics import Z_95
 
 __all__ = ["SURE", "Z_95", "broken", "margin_m", "probability_above", "probability_near", "statuses"]
 
@@ -13,7 +14,6 @@ Array = NDArray[np.float64]
 
 # Two-sided 95 %: between these probabilities a pair is too close to call.
 SURE = 0.975
-Z_95 = 1.959963984540054
 
 _BY_EFFECT = {
     Effect.FORBIDDEN: Status.VIOLATION,

@@ -47,8 +47,9 @@ class MeasurementTable:
         return self._rows[self._rows["metric"] == metric]
 
     def one_each(self, metric: str, *, greatest: bool) -> pd.DataFrame:
-        """One row a subject, indexed by ``kind/id``: the greatest, or the least, of several values."""
-        rows = self.of(metric).dropna(subset="value").sort_values("value", ascending=not greatest, kind="stable")
+        """One row a subject by itself, indexed by ``kind/id``: the greatest, or the least, of several values."""
+        rows = self.of(metric).dropna(subset="value")
+        rows = rows[rows["object"] == "/"].sort_values("value", ascending=not greatest, kind="stable")
         return rows.drop_duplicates("subject").set_index("subject")
 
 

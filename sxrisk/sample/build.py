@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sxrisk.assess.run_folder import output_errors
 from sxrisk.errors import OutputError, ParameterError
+from sxrisk.run_folder import output_errors
 from sxrisk.sample import layer_files, scan_files
 from sxrisk.sample.county import make_county
 from sxrisk.sample.frame import SEED

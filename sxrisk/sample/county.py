@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from shapely import affinity
-from shapely.geometry import LineString, Point, Polygon, box
+from shapely.geometry import LineString, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
@@ -15,6 +15,7 @@ from sxrisk.sample.enterprises import Register, make_register
 from sxrisk.sample.frame import MARK_ZH, random_stream
 from sxrisk.sample.goaf import Goaf, make_goaf
 from sxrisk.sample.network import Network, add_township_roads, county_outline, make_network, townships
+from sxrisk.sample.panels import GoafRecord, caved_panel, more_goafs
 from sxrisk.sample.pit import Pit, make_pit
 from sxrisk.sample.places import Settlements, blob, build_houses, fill_villages, house, place_services
 from sxrisk.sample.planted import Hazard, Hazards, Planted, at_distance, plant
@@ -41,18 +42,6 @@ class DumpRecord:
     name: str
     outline: Polygon
     stack_height_m: float | None
-
-
-@dataclass(frozen=True)
-class GoafRecord:
-    """A goaf as its layer has it."""
-
-    key: str
-    name: str
-    outline: Polygon
-    depth_m: float
-    thickness_m: float
-    dip_deg: float
 
 
 @dataclass
@@ -166,7 +155,8 @@ def make_county(seed: int) -> County:
     _school_by_dump(dump, settlements, planted)
     place_services(settlements, seed, unary_union([pipes, Polygon(dump.outline)]))
     dumps = _dumps(seed, dump, hazards, settlements, network, outline)
-    goafs = [goaf_record, *_more_goafs(seed, terrain, outline, settlements)]
+    goafs = [goaf_record, *more_goafs(seed, outline, settlements)]
+    goafs.append(caved_panel(goafs, settlements, [*sites, pipes]))
     terrain = _dig(terrain, [*hazards.pits[1:], *hazards.quarries])
     names = ("城关镇", "上河镇", "东坪镇", "青石乡", "柳林沟乡", "红岭乡", "南峪乡", "北垣乡")
     towns = [
@@ -306,7 +296,7 @@ def _goaf_under_village(
     goaf.truth["ground_height_m"] = ground
     goaf.truth["village"] = village.key
     outline = Polygon(np.round(np.array(goaf.truth["outline"]), 2))
-    record = GoafRecord("CK-01", f"合山一号采空区{MARK_ZH}", outline, GOAF_FLOOR_DEPTH_M, 12.5, 0.0)
+    record = GoafRecord("CK-01", f"合山一号采空区{MARK_ZH}", outline, GOAF_FLOOR_DEPTH_M, 12.5, 0.0, "未垮落")
     zone = GOAF_FLOOR_DEPTH_M / np.tan(np.radians(MOVEMENT_ANGLE_DEG))
     planted = []
     road = unary_union([r.line for r in network.roads])
@@ -358,32 +348,6 @@ def _dumps(
                 break
         if len(records) == 4:
             break
-    return records
-
-
-def _more_goafs(seed: int, terrain: Terrain, county: Polygon, settlements: Settlements) -> list[GoafRecord]:
-    """Larger worked-out panels of coal, some dipping, some with a village at their edge."""
-    rng = random_stream(seed, "goafs")
-    records: list[GoafRecord] = []
-    inner = county.buffer(-1_200.0)
-    west, south, east, north = inner.bounds
-    while len(records) < 5:
-        depth = float(rng.integers(12, 42) * 10)
-        panel = box(-0.5, -0.5, 0.5, 0.5)
-        panel = affinity.scale(panel, rng.uniform(420, 1100), rng.uniform(140, 230))
-        panel = affinity.rotate(panel, rng.uniform(0, 180), origin=(0, 0))
-        panel = affinity.translate(panel, rng.uniform(west, east), rng.uniform(south, north))
-        near = sum(v.outline.distance(panel) < 0.5 * depth for v in settlements.villages)
-        if not inner.contains(panel) or any(r.outline.distance(panel) < 800 for r in records):
-            continue
-        if near > 1 or (near == 1 and len(records) > 1):
-            continue
-        outline = Polygon(np.round(np.asarray(panel.exterior.coords), 2))
-        dip = float(rng.choice([0.0, 4.0, 8.0, 12.0]))
-        number = len(records) + 2
-        thickness = round(float(rng.uniform(2.2, 6.5)), 1)
-        name = f"合山{number}号采空区{MARK_ZH}"
-        records.append(GoafRecord(f"CK-{number:02d}", name, outline, depth, thickness, dip))
     return records
 
 

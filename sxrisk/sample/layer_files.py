@@ -134,6 +134,7 @@ def _write_hazards(folder: Path, county: County) -> list[Path]:
         "采深(m)": [item.depth_m for item in county.goafs],
         "采厚(m)": [item.thickness_m for item in county.goafs],
         "倾角(°)": [item.dip_deg for item in county.goafs],
+        "采空区状态": [item.state for item in county.goafs],
         "所属县": [COUNTY_ZH for _ in county.goafs],
     }
     hazards = county.hazards

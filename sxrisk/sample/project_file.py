@@ -81,6 +81,30 @@ _CHANGE = {
     "dump-01": "normal_radius_m = 2.5\ncylinder_radius_m = 1.2\nmax_depth_m = 15.0\ncore_spacing_m = 1.5",
 }
 
+_STABILITY = """
+[sites.goaf-01.stability]
+# 岩体参数均为合成示例值：数值、区间 [低, 高] 或分布；未给出的（如矿柱强度）由软件列出，不代为假定
+safety_factor = { thickness_span = 1.3, load_transfer = 1.0, fixed_beam = 1.5, protodyakonov = 1.5 }
+transfer_angle_deg = 32.0              # 荷载传递角，与铅垂线夹角
+unit_weight_kn_m3 = [25.5, 26.5]
+surface_load_kpa = 0.0
+allowed_tension_kpa = [600.0, 1200.0]
+strength_coefficient = 6.0             # 普氏坚固性系数
+friction_angle_deg = [35.0, 40.0]
+rock_quality_q = 4.0                   # Barton Q，含应力与水
+foliation_dip_deg = 60.0
+bulking_factor = { distribution = "triangular", low = 1.25, mode = 1.35, high = 1.45 }
+q_prime = { distribution = "lognormal", median = 8.0, sigma_ln = 0.3 }
+factor_a = [0.6, 1.0]                  # 稳定图应力系数
+failure = "gravity"                    # 破坏方式：gravity 冒落或片落，sliding 滑动
+
+[sites.goaf-01.stability.faces.roof]
+joint_angle_deg = [20.0, 40.0]         # 暴露面与主控节理夹角
+
+[sites.goaf-01.stability.faces.wall]
+joint_angle_deg = [50.0, 80.0]
+"""
+
 _RULES = """\
 
 # ── 条文要求用户给出的数值 ────────────────────────────
@@ -89,6 +113,23 @@ corridor_half_width_m = {corridor}           # 尾矿流经通道半宽，米（
 
 [rules.values.GOAF-ZONE]
 movement_angle_deg = {angle}              # 移动角，度（按覆岩性质给定，软件不代为假定）
+
+# ── 采空区地表移动（概率积分法）───────────────────────
+# 只对已垮落的采空区计算；未垮落的空区须以 roof_caves = true 声明“顶板垮落”情景。参数由用户给定，软件不代为假定
+[subsidence]
+movement = "final"                     # final 最终，to_date 至今，to_come 剩余，residual 残余
+cell_m = 10.0                          # 栅格像元边长，米
+
+[subsidence.values]
+q = 0.65                               # 下沉系数
+tan_beta = 2.0                         # 主要影响角正切
+b = 0.28                               # 水平移动系数
+s_ratio = 0.05                         # 拐点偏移距与采深之比
+q_sigma = 0.05                         # 下沉系数的中误差（1 倍），决定“临界”判定
+
+[subsidence.goafs.CK-01]
+roof_caves = true                      # 情景：顶板垮落；采深采厚比小于30，只圈定塌陷影响范围
+caving_angle_deg = 60.0                # 垮落角，度
 """
 
 
@@ -148,4 +189,5 @@ def _site(site: str, epochs: list[list[tuple[str, list[float]]]]) -> str:
         lines += [f"\n[sites.{site}.change]", "# M3C2 参数：均为半径，不是直径；深度为圆柱半长，米", _CHANGE[site]]
     if site == "goaf-01":
         lines += [f"\n[sites.{site}.parameters]", f"movement_angle_deg = {MOVEMENT_ANGLE_DEG}"]
+        lines.append(_STABILITY.rstrip("\n"))
     return "\n".join([*lines, ""])

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-__all__ = ["Tree", "build_tree", "count_within", "nearest"]
+__all__ = ["Tree", "build_tree", "count_within", "moments_within", "nearest", "reach"]
 
 _LEAF = 12  # points in a leaf, at most
 
@@ -86,6 +86,41 @@ def count_within(tree: Tree, radius: float, enough: int) -> NDArray[np.int32]:
     if len(counts):
         _count(*tree, radius * radius, enough, counts)
     return counts
+
+
+def reach(tree: Tree, places: Floats, k: int) -> Floats:
+    """Distance (n,) of the `k`-th nearest point of the tree from every place (n, 3), metres; k at most its points."""
+    distance = np.empty(len(places))
+    _reach(tree.points, tree.first, tree.last, tree.axis, tree.split, places, k, distance)
+    return distance
+
+
+def moments_within(tree: Tree, places: Floats, radius: Floats) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
+    """Number, mean and scatter of the points of the tree around places, each with its own radius.
+
+    Parameters
+    ----------
+    tree : Tree
+    places : ndarray of shape (n, 3)
+    radius : ndarray of shape (n,)
+        Metres; points on the sphere count.
+
+    Returns
+    -------
+    count : ndarray of int64, shape (n,)
+    mean : ndarray of shape (n, 3)
+        Of the points; the place itself where there is none.
+    scatter : ndarray of shape (n, 3, 3)
+        Sum of the products of their offsets from the mean, square metres.
+    least : ndarray of shape (n,)
+        Distance of the nearest point, inf where there is none within the radius.
+    """
+    n = len(places)
+    count, mean = np.zeros(n, np.int64), np.array(places, dtype=np.float64, order="C")
+    scatter, least = np.zeros((n, 3, 3)), np.full(n, np.inf)
+    offsets = np.ascontiguousarray(places)
+    _moments(tree.points, tree.first, tree.last, tree.axis, tree.split, offsets, radius, count, mean, scatter, least)
+    return count, mean, scatter, least
 
 
 @njit(cache=True)
@@ -232,3 +267,94 @@ def _count(points, order, first, last, axis, split, radius2, enough, counts):
                     if dx * dx + dy * dy + dz * dz < radius2 and i != me:
                         found += 1
             counts[order[me]] = min(found, enough)
+
+
+@njit(cache=True, parallel=True)
+def _reach(points, first, last, axis, split, places, k, distance):
+    blocks = (len(places) + 255) // 256
+    for block in prange(blocks):
+        best = np.empty(k)
+        stack = np.empty(64, np.int32)
+        least = np.empty(64)
+        for me in range(block * 256, min(len(places), block * 256 + 256)):
+            x, y, z = places[me, 0], places[me, 1], places[me, 2]
+            best[:] = np.inf
+            top = 1
+            stack[0] = 0
+            least[0] = 0.0
+            while top > 0:
+                top -= 1
+                if least[top] >= best[k - 1]:
+                    continue
+                node = stack[top]
+                while axis[node] >= 0:
+                    d = axis[node]
+                    off = (x if d == 0 else (y if d == 1 else z)) - split[node]
+                    near = 2 * node + 1 if off < 0.0 else 2 * node + 2
+                    if off * off < best[k - 1]:
+                        stack[top] = 4 * node + 3 - near
+                        least[top] = off * off
+                        top += 1
+                    node = near
+                for i in range(first[node], last[node]):
+                    dx, dy, dz = points[i, 0] - x, points[i, 1] - y, points[i, 2] - z
+                    d2 = dx * dx + dy * dy + dz * dz
+                    if d2 < best[k - 1]:
+                        at = k - 1
+                        while at > 0 and d2 < best[at - 1]:
+                            best[at] = best[at - 1]
+                            at -= 1
+                        best[at] = d2
+            distance[me] = np.sqrt(best[k - 1])
+
+
+@njit(cache=True, parallel=True)
+def _moments(points, first, last, axis, split, places, radius, count, mean, scatter, least):
+    blocks = (len(places) + 255) // 256
+    for block in prange(blocks):
+        stack = np.empty(64, np.int32)
+        for me in range(block * 256, min(len(places), block * 256 + 256)):
+            x, y, z = places[me, 0], places[me, 1], places[me, 2]
+            limit = radius[me] * radius[me]
+            n, nearest2 = 0, np.inf
+            sx = sy = sz = 0.0
+            xx = xy = xz = yy = yz = zz = 0.0
+            top = 1
+            stack[0] = 0
+            while top > 0:
+                top -= 1
+                node = stack[top]
+                while axis[node] >= 0:
+                    d = axis[node]
+                    off = (x if d == 0 else (y if d == 1 else z)) - split[node]
+                    near = 2 * node + 1 if off < 0.0 else 2 * node + 2
+                    if off * off <= limit:
+                        stack[top] = 4 * node + 3 - near
+                        top += 1
+                    node = near
+                for i in range(first[node], last[node]):
+                    dx, dy, dz = points[i, 0] - x, points[i, 1] - y, points[i, 2] - z
+                    d2 = dx * dx + dy * dy + dz * dz
+                    if d2 <= limit:
+                        n += 1
+                        nearest2 = min(nearest2, d2)
+                        sx += dx
+                        sy += dy
+                        sz += dz
+                        xx += dx * dx
+                        xy += dx * dy
+                        xz += dx * dz
+                        yy += dy * dy
+                        yz += dy * dz
+                        zz += dz * dz
+            count[me] = n
+            least[me] = np.sqrt(nearest2)
+            if n > 0:
+                sx, sy, sz = sx / n, sy / n, sz / n
+                mean[me, 0], mean[me, 1], mean[me, 2] = x + sx, y + sy, z + sz
+                scatter[me, 0, 0] = xx - n * sx * sx
+                scatter[me, 1, 1] = yy - n * sy * sy
+                scatter[me, 2, 2] = zz - n * sz * sz
+                scatter[me, 0, 1] = scatter[me, 1, 0] = xy - n * sx * sy
+                scatter[me, 0, 2] = scatter[me, 2, 0] = xz - n * sx * sz
+                scatter[me, 1, 2] = scatter[me, 2, 1] = yz - n * sy * sz

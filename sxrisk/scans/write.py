@@ -19,7 +19,11 @@ POINT_ENDINGS = (".copc.laz", ".laz", ".las", ".e57", ".ply", ".pcd", ".vtp", ".
 
 
 def write_scan(
-    cloud: Cloud, path: str | Path, *, extra: Mapping[str, npt.ArrayLike] | None = None, resolution_m: float = 0.001
+    cloud: Cloud,
+    path: str | Path,
+    *,
+    extra: Mapping[str, npt.ArrayLike] | None = None,
+    resolution_m: float | None = None,
 ) -> Path:
     """Write a cloud; the ending of the path says as what.
 
@@ -29,7 +33,8 @@ def write_scan(
     ``.laz``, ``.las``
         LAS 1.4 in steps of `resolution_m`, coordinate systems as WKT (plan and height together). Attributes with a
         standard dimension of their own go there if their type fits in it, all others become extra dimensions with
-        their unit. Colours of a byte are spread to two. Stations, the time of the epoch and the uncertainties stand in
+        their unit. ``scan_angle_rank`` of older files (whole degrees) becomes ``scan_angle`` (steps of 0.006
+        degrees). Colours of a byte are spread to two. Stations, the time of the epoch and the uncertainties stand in
         a record of our own.
     ``.copc.laz``
         The same as a cloud-optimised octree: readers fetch a box, or a resolution.
@@ -44,7 +49,6 @@ def write_scan(
         ParaView's poly data, a vertex for each point, colours as ``RGB``.
     ``.xyz``, ``.txt``, ``.asc``, ``.csv``
         A table with a header, coordinates to a tenth of a millimetre; ``.csv`` with commas.
-        ``station_index`` is called ``station`` there, as a table cannot say where the stations are.
 
     Parameters
     ----------
@@ -55,8 +59,9 @@ def write_scan(
     extra : mapping of str to array of shape (n,), optional
         More values per point, for example ``distance_m`` and ``lod95_m``; for a tiled cloud in the order of its
         tiles. NaN is kept.
-    resolution_m : float
-        Step of LAS and COPC coordinates.
+    resolution_m : float, optional
+        Step of LAS and COPC coordinates. Default: points of a LAS, LAZ or COPC keep the steps and the offset of their
+        file, and with them every coordinate to the last bit; others get steps of 1 mm.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def write_scan(
     return target
 
 
-def _write(out: "Outgoing", path: Path, ending: str, resolution_m: float) -> None:
+def _write(out: "Outgoing", path: Path, ending: str, resolution_m: float | None) -> None:
     if ending == ".copc.laz":
         from sxrisk.scans.writing.copc import write_copc
 

@@ -14,11 +14,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from shapely import LineString
 
-from sxrisk.change import M3C2Result, m3c2
+from sxrisk.change import M3C2Result, m3c2, moving_bodies
 from sxrisk.crs import move_geometries
 from sxrisk.errors import GeometryError
 from sxrisk.findings import GEOGRAPHIC_CRS, measurement
-from sxrisk.sites._bodies import Body, find_bodies
 from sxrisk.sites._epochs import Epoch
 from sxrisk.surfaces import Mesh, Section, section
 
@@ -35,6 +34,8 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 SCENE_FACES = 150_000
+# A vector that goes along the surface by less than this many of its sigmas may be none.
+_SIGMAS = 4.0
 # Pieces of a mesh with a smaller share of its faces are specks that a beam caught between bushes.
 ISLAND_SHARE = 0.001
 
@@ -113,41 +114,81 @@ def plan_outline(outline: Any, outline_crs: Any, crs: Any) -> Any:
 
 def change_between(
     first: Epoch, last: Epoch, change_parameters: Mapping[str, Any], rows: Rows, *, min_area_m2: float
-) -> tuple[M3C2Result, list[Body], dict[str, Any]]:
-    """M3C2 of the last epoch against the first, its moving bodies, their measurements and the summary of it."""
+) -> tuple[M3C2Result, dict[str, Any]]:
+    """M3C2 of the last epoch against the first, measurements of the bodies that moved, and the summary of it."""
     change = m3c2(first.scan, last.scan, **change_parameters)
     elapsed: timedelta | None = None
     if first.scan.epoch is not None and last.scan.epoch is not None:
         elapsed = last.scan.epoch - first.scan.epoch
-    bodies = find_bodies(change, first.scan, last.scan, min_area_m2=min_area_m2, elapsed=elapsed)
-    moved = sum(body.area_m2 for body in bodies)
-    known = change.reason == 0
+    days = None if elapsed is None else elapsed.total_seconds() / 86_400.0
+    # Windows of relief over a whole site take minutes; what moves along its surface alone is left to the command.
+    found = moving_bodies(change, first.scan, last.scan, min_area_m2=min_area_m2, along_surface=False)
+    bodies = found[found["area_plan_m2"] >= min_area_m2].to_dict("records")
     epoch = last.scan.epoch
+    moved = float(sum(body["area_plan_m2"] for body in bodies))
     rows.add("moved_area", moved, "m2", epoch=epoch, method="m3c2")
+    reports = []
     for body in bodies:
-        where = {"epoch": epoch, "method": "m3c2", "geometry": body.outline, "object_id": body.body_id}
-        rows.add("body_area", body.area_m2, "m2", **where)
-        rows.add("body_volume", body.volume_m3, "m3", sigma=body.volume_sigma_m3, **{**where, "method": "tin"})
-        rows.add("mean_displacement", body.mean_m * 1e3, "mm", sigma=body.mean_sigma_m * 1e3, **where)
-        if np.isfinite(body.rate_mm_per_day):
-            share = body.mean_sigma_m / abs(body.mean_m)
-            rows.add("displacement_rate", body.rate_mm_per_day, "mm/d", sigma=body.rate_mm_per_day * share, **where)
-    return (
-        change,
-        bodies,
-        {
-            "parameters": dict(change.parameters),
-            "core_points": len(change.distance),
-            "measured_share": round(float(known.mean()), 4),
-            "significant_share": round(float(change.significant[known].mean()), 4) if known.any() else None,
-            "median_lod95_m": round(float(np.median(change.lod95[known])), 5) if known.any() else None,
-            "registration_sigma_m": round(float(change.registration_sigma_m), 6),
-            "registration_unknown": bool(change.registration_unknown),
-            "days": None if elapsed is None else elapsed.total_seconds() / 86_400.0,
-            "moved_area_m2": round(moved, 2),
-            "bodies": [body.report() for body in bodies],
-        },
-    )
+        rate, sigma = _rate(body, days)
+        where = {"epoch": epoch, "method": "m3c2", "geometry": body["geometry"], "object_id": body["body_id"]}
+        rows.add("body_area", body["area_plan_m2"], "m2", **where)
+        rows.add("body_volume", body["volume_m3"], "m3", sigma=body["volume_sigma_m3"], **{**where, "method": "tin"})
+        rows.add("mean_displacement", body["median_distance_m"] * 1e3, "mm", sigma=body["distance_sigma_m"] * 1e3,
+                 **where)  # fmt: skip
+        if np.isfinite(rate):
+            rows.add("displacement_rate", rate, "mm/d", sigma=sigma, **where)
+        reports.append(_report(body, rate))
+    known = change.reason == 0
+    return change, {
+        "parameters": dict(change.parameters),
+        "core_points": len(change.distance),
+        "measured_share": round(float(known.mean()), 4),
+        "significant_share": round(float(change.significant[known].mean()), 4) if known.any() else None,
+        "median_lod95_m": round(float(np.median(change.lod95[known])), 5) if known.any() else None,
+        "registration_sigma_m": round(float(change.registration_sigma_m), 6),
+        "registration_unknown": bool(change.registration_unknown),
+        "days": days,
+        "moved_area_m2": round(moved, 2),
+        "bodies": reports,
+    }
+
+
+def _rate(body: Mapping[str, Any], days: float | None) -> tuple[float, float]:
+    """Rate of a surface that moved and its 1 sigma, mm a day: of its vector where that goes along the surface too, else
+    along the normal; NaN for loss and gain, which have none, and without dates.
+    """
+    if body["motion"] != "movement" or not days or days <= 0:
+        return float("nan"), float("nan")
+    length, sigma = abs(body["median_distance_m"]), body["distance_sigma_m"]
+    if body["along_m"] > _SIGMAS * body["sigma_along_m"]:
+        vector = np.array([body[f"{name}_m"] for name in ("east", "north", "up")])
+        errors = np.array([body[f"sigma_{name}_m"] for name in ("east", "north", "up")])
+        length = float(np.linalg.norm(vector))
+        sigma = float(np.linalg.norm(vector * errors)) / length
+    return length * 1e3 / days, sigma * 1e3 / days
+
+
+def _report(body: Mapping[str, Any], rate: float) -> dict[str, Any]:
+    """A body as the summary tells it."""
+    values = {
+        "area_m2": body["area_plan_m2"],
+        "mean_m": body["median_distance_m"],
+        "mean_sigma_m": body["distance_sigma_m"],
+        "greatest_m": body["max_distance_m"],
+        "volume_m3": body["volume_m3"],
+        "volume_sigma_m3": body["volume_sigma_m3"],
+        "rate_mm_per_day": rate,
+    }
+    return {
+        "id": body["body_id"],
+        "kind": body["motion"],
+        "class": body["class"],
+        "class_reason": body["class_reason"],
+        "n": body["n_core_points"],
+        # JSON knows no NaN, and NaN would make two equal summaries differ.
+        **{name: round(value, 5) if np.isfinite(value) else None for name, value in values.items()},
+        "centre": [round(body[name], 3) for name in ("x_m", "y_m", "z_m")],
+    }
 
 
 def change_fields(mesh: Mesh, change: M3C2Result) -> Mesh:

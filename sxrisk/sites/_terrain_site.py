@@ -11,7 +11,6 @@ from shapely import MultiPoint
 from sxrisk.change import M3C2Result
 from sxrisk.errors import GeometryError
 from sxrisk.scans import Scan
-from sxrisk.sites._bodies import Body
 from sxrisk.sites._common import (
     SCENE_FACES,
     Rows,
@@ -59,8 +58,6 @@ class TerrainSite:
         Report so far.
     change : M3C2Result, optional
         Last against first epoch.
-    bodies : list of Body
-        What moved.
     """
 
     site_id: str
@@ -72,7 +69,6 @@ class TerrainSite:
     rows: Rows
     summary: dict[str, Any]
     change: M3C2Result | None
-    bodies: list[Body]
 
     @property
     def first(self) -> Epoch:
@@ -171,15 +167,12 @@ def open_terrain_site(
         "epochs": [epoch.report() for epoch in prepared],
     }
     change: M3C2Result | None = None
-    bodies: list[Body] = []
     if len(prepared) > 1:
         settings = {**CHANGE_DEFAULTS, **(change_parameters or {})}
-        change, bodies, summary["change"] = change_between(
-            prepared[0], prepared[-1], settings, rows, min_area_m2=min_body_m2
-        )
+        change, summary["change"] = change_between(prepared[0], prepared[-1], settings, rows, min_area_m2=min_body_m2)
     if area is None:
         area = _hull(grids[-1])
-    return TerrainSite(site_id, kind, name, prepared, area, grids, rows, summary, change, bodies)
+    return TerrainSite(site_id, kind, name, prepared, area, grids, rows, summary, change)
 
 
 def _crop(epoch: Epoch, shown: Any, site_id: str) -> Epoch:

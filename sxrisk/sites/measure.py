@@ -8,7 +8,7 @@ from typing import Any
 from sxrisk.errors import ParameterError
 from sxrisk.scans import Scan
 from sxrisk.sites.dump import measure_dump
-from sxrisk.sites.goaf import measure_goaf
+from sxrisk.sites.goafs.measure import measure_goaf
 from sxrisk.sites.pit import measure_pit
 from sxrisk.sites.result import SiteResult
 from sxrisk.sites.tailings import measure_tailings
@@ -28,7 +28,10 @@ SITE_KINDS: Mapping[str, Callable[..., SiteResult]] = MappingProxyType(
 
 _UNDER_THE_SKY = ("cell_m", "margin_m", "object_m", "registered")
 # The movement angle is used by ``reach``, which draws the zone of influence.
-_IN_A_CAVITY = ("dem_height_offset_m", "dem_sigma_m", "movement_angle_deg", "registered")
+_IN_A_CAVITY = (
+    "dem_height_offset_m", "dem_sigma_m", "map_cell_m", "min_face_m2", "min_pillar_m2", "movement_angle_deg",
+    "registered", "required_barrier_m", "smooth_m", "water_level_m", "water_level_sigma_m",
+)  # fmt: skip
 
 
 def check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
@@ -76,6 +79,7 @@ def measure_site(
     crs: Any = None,
     vertical_crs: Any = None,
     dem: Any = None,
+    stability: Mapping[str, Any] | None = None,
 ) -> SiteResult:
     """Measure a site of any kind that can be scanned.
 
@@ -97,6 +101,8 @@ def measure_site(
         Systems of scans whose files name none.
     dem : xarray.DataArray, optional
         Surface above a goaf; other kinds do not need it.
+    stability : mapping, optional
+        Parameters of a goaf's rock, as for :func:`measure_goaf`.
 
     Returns
     -------
@@ -105,14 +111,16 @@ def measure_site(
     Raises
     ------
     ParameterError
-        If nothing is known about how to measure the kind.
+        If nothing is known about how to measure the kind, or a parameter is unknown or impossible.
     """
     function = SITE_KINDS.get(kind)
     if function is None:
         raise ParameterError(
             f"sites of kind {kind!r} cannot be measured", where=site_id, expected=", ".join(SITE_KINDS)
         )
-    extra = {"dem": dem} if function is measure_goaf else {}
+    if stability and function is not measure_goaf:
+        raise ParameterError(f"a site of kind {kind} has no stability parameters", where=site_id, expected="a goaf")
+    extra = {"dem": dem, "stability": stability} if function is measure_goaf else {}
     return function(
         epochs, site_id=site_id, name=name, kind=kind, outline=outline, outline_crs=outline_crs, parameters=parameters,
         change_parameters=change_parameters, crs=crs, vertical_crs=vertical_crs, **extra,

@@ -14,8 +14,10 @@ __all__ = [
     "MeshVolume",
     "Section",
     "SpatialError",
+    "Texture",
     "VolumeChange",
     "aspect",
+    "bake_texture",
     "base_surface",
     "colour_mesh",
     "contours",
@@ -48,6 +50,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Texture": "texture",
+    "bake_texture": "texture",
     "read_mesh": "mesh_reading",
     "CavityMesh": "cavity",
     "mesh_cavity": "cavity",

@@ -1,5 +1,7 @@
 """Triangulations of a grid with as few faces as a stated vertical error allows."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,22 +13,20 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# Of the nodes that are too far off, a round takes those within this factor of the worst: taking all at once would take
-# many that the others make needless, taking one at a time would take a round for each.
-PER_ROUND = 0.4
 # Heights that are fitted lie on both sides of the ground and need fewer vertices than heights taken over: nodes are
 # chosen for this many times the error first, then the heights are fitted, and what is still too far is split.
 SLACK = 1.5
 FIT_STEPS = 4
+FIT_ROUNDS = 4
 
 
 def adaptive_faces(heights: Floats, max_error_m: float) -> tuple[npt.NDArray[np.int32], Ints, Floats]:
     """Faces over the known nodes of a grid, none of the nodes farther than `max_error_m` from its face.
 
-    Greedy insertion: from the convex hull on, each triangle that is too far from a node it covers is split there, until
-    none is. A triangle that covers known and unknown nodes is split as well, one that covers only unknown ones is left
-    out: holes and rims stay where the grid has them. The heights of the vertices are then fitted to all nodes, and the
-    splitting goes on until every node, vertices included, is within the error.
+    Greedy insertion: from the convex hull on, the triangle that is farthest from a node it covers is split there, until
+    none is too far. A triangle that covers known and unknown nodes is split as well, one that covers only unknown ones
+    is left out: holes and rims stay where the grid has them. The heights of the vertices are then fitted to all nodes,
+    and the splitting goes on until every node, vertices included, is within the error.
 
     Parameters
     ----------
@@ -52,41 +52,104 @@ def adaptive_faces(heights: Floats, max_error_m: float) -> tuple[npt.NDArray[np.
 
     known = np.isfinite(heights)
     rim = (known & ~binary_erosion(known, np.ones((3, 3), dtype=bool))).ravel()
-    nodes = _hull(known)
-    taken = np.zeros(heights.size, dtype=bool)
-    limit, fitted = SLACK * max_error_m, False
-    while True:
-        taken[nodes] = True
-        faces, outside, error, worst, farthest, z = _round(heights, rim, nodes, max_error_m if fitted else None)
-        straddles, far = outside & (worst >= 0), ~outside & (error > limit)
-        if straddles.any() or far.any():
-            enough = max(limit, PER_ROUND * float(error[far].max(initial=0.0)))
-            new = np.unique(np.concatenate([farthest[straddles], worst[far & (error > enough)]]))
-            nodes = np.concatenate([nodes, new[~taken[new]]])
-        elif fitted:
+    growing = _Growing(heights, rim, _hull(known))
+    growing.refine(SLACK * max_error_m)
+    for _ in range(FIT_ROUNDS):
+        growing.fit(max_error_m)
+        if growing.error <= max_error_m:
             break
-        else:
-            limit, fitted = max_error_m, True
-    used, flat = np.unique(faces[~outside], return_inverse=True)
-    return flat.reshape(-1, 3).astype(np.int32), nodes[used], z[used]
+        growing.refine(max_error_m, again=False)
+    growing.refine(max_error_m)
+    used, flat = np.unique(growing.faces[~growing.outside], return_inverse=True)
+    return flat.reshape(-1, 3).astype(np.int32), growing.nodes[used], growing.z[used]
 
 
-def _round(
-    heights: Floats, rim: Mask, nodes: Ints, fit_within: float | None
-) -> tuple[Ints, Mask, Floats, Ints, Ints, Floats]:
-    """Triangles of the nodes, which of them lie outside, what they cover (see `cover`) and the nodes' heights."""
-    from sxrisk.surfaces._adaptive_kernels import cover, hollow
+class _Growing:
+    """A triangulation of nodes of a grid, and which of its triangles have to be split."""
 
-    rows, columns = np.divmod(nodes, heights.shape[1])
-    faces = triangulate(np.column_stack([columns, -rows]).astype(np.float64))
-    z = heights.ravel()[nodes]
-    error, worst, farthest, outside = cover(heights, rows, columns, z, faces)
-    at_rim = rim[nodes][faces].any(axis=1) & ~outside
-    outside[at_rim] = hollow(heights, rows, columns, faces[at_rim])
-    if fit_within is not None:
-        z = _fitted(heights, nodes, faces, ~outside, fit_within)
-        error, worst, farthest, _ = cover(heights, rows, columns, z, faces)
-    return faces, outside, error, worst, farthest, z
+    def __init__(self, heights: Floats, rim: Mask, nodes: Ints) -> None:
+        self._heights, self._rim = np.ascontiguousarray(heights), rim
+        rows, columns = np.divmod(nodes, heights.shape[1])
+        faces = triangulate(np.column_stack([columns, -rows]).astype(np.float64))
+        self._n, self._m = len(nodes), len(faces)
+        self._vertices = [rows, columns, heights.ravel()[nodes]]
+        empty = np.zeros(len(faces), dtype=bool), np.zeros(len(faces)), np.zeros(len(faces), np.int64)
+        self._triangles: list[npt.NDArray[Any]] = [faces, _across(faces), *empty]
+        self._measure()
+
+    @property
+    def nodes(self) -> Ints:
+        """Vertices (n,) as row * nx + column."""
+        rows, columns, _ = self._vertices
+        return np.asarray(rows[: self._n] * self._heights.shape[1] + columns[: self._n])
+
+    @property
+    def z(self) -> Floats:
+        """Heights (n,) of the mesh."""
+        return np.asarray(self._vertices[2][: self._n])
+
+    @property
+    def faces(self) -> Ints:
+        """Triangles (m, 3)."""
+        return np.asarray(self._triangles[0][: self._m])
+
+    @property
+    def outside(self) -> Mask:
+        """Which triangles (m,) are no part of the mesh."""
+        return np.asarray(self._triangles[2][: self._m])
+
+    @property
+    def error(self) -> float:
+        """Greatest vertical distance of a node from its triangle."""
+        return float(self._triangles[3][: self._m].max(initial=0.0))
+
+    def refine(self, limit: float, *, again: bool = True) -> None:
+        """Split what is farther than `limit` from a node, and with `again` what comes of it, until nothing is."""
+        from sxrisk.surfaces._adaptive_kernels import refine
+
+        full = True
+        while full:
+            room = 2 * self._n + 1024
+            self._vertices = [_with_room(part, room) for part in self._vertices]
+            self._triangles = [_with_room(part, 2 * room) for part in self._triangles]
+            self._n, self._m = refine(
+                self._heights, self._rim, limit, again, self._n, self._m, *self._vertices, *self._triangles
+            )
+            full = self._n == len(self._vertices[0])
+
+    def fit(self, within: float) -> None:
+        """Fit the heights of the vertices to all nodes; see `_fitted`."""
+        self._vertices[2][: self._n] = _fitted(self._heights, self.nodes, self.faces, ~self.outside, within)
+        self._measure()
+
+    def _measure(self) -> None:
+        from sxrisk.surfaces._adaptive_kernels import measure
+
+        rows, columns, z = (part[: self._n] for part in self._vertices)
+        faces, _, outside, need, split = (part[: self._m] for part in self._triangles)
+        measure(self._heights, self._rim, rows, columns, z, faces, outside, need, split)
+
+
+def _with_room(values: npt.NDArray[Any], room: int) -> npt.NDArray[Any]:
+    if len(values) >= room:
+        return values
+    larger = np.zeros((room, *values.shape[1:]), values.dtype)
+    larger[: len(values)] = values
+    return larger
+
+
+def _across(faces: Ints) -> Ints:
+    """The triangle on the other side of the edge that faces each corner (m, 3), -1 without."""
+    owner: dict[tuple[int, int], tuple[int, int]] = {}
+    across = np.full(faces.shape, -1, np.int64)
+    for t, face in enumerate(faces.tolist()):
+        for k in range(3):
+            edge = face[(k + 1) % 3], face[(k + 2) % 3]
+            if edge[::-1] in owner:
+                s, j = owner[edge[::-1]]
+                across[t, k], across[s, j] = s, t
+            owner[edge] = t, k
+    return across
 
 
 def _fitted(heights: Floats, nodes: Ints, faces: Ints, inside: Mask, within: float) -> Floats:
@@ -96,35 +159,25 @@ def _fitted(heights: Floats, nodes: Ints, faces: Ints, inside: Mask, within: flo
     """
     if not inside.any():
         return heights.ravel()[nodes]
-    from scipy.sparse import coo_array
-    from scipy.sparse.linalg import cg
-
-    from sxrisk.surfaces._adaptive_kernels import weights_of_nodes
+    from sxrisk.surfaces._adaptive_kernels import normal_equations, residuals, solve, weights_of_nodes
 
     rows, columns = np.divmod(nodes, heights.shape[1])
-    kept = faces[inside]
+    kept, size = faces[inside], len(nodes)
     face, weights = weights_of_nodes(heights.shape, rows, columns, kept)
-    over = face >= 0
-    face, weights = face[over], weights[over].T
-    own = heights.ravel()[nodes]
-    corners = kept[face].T
-    offset = heights[over] - (weights * own[corners]).sum(axis=0)
-    away, rise = np.ones(len(face)), np.zeros(len(nodes))
-    size, n = len(nodes), len(kept)
-    at = np.concatenate(
-        [np.concatenate([kept[:, i], kept[:, j]]).reshape(2, -1) for i in range(3) for j in range(3)], 1
-    )
-    at = np.concatenate([at, np.tile(np.arange(size), (2, 1))], axis=1)
+    own, rise = heights.ravel()[nodes], np.zeros(size)
+    offset, residual = np.zeros(heights.shape), np.zeros(heights.shape)
+    residuals(heights, face, weights, kept, own, offset)
+    importance = np.ones(heights.shape)
+    covered = np.count_nonzero(face >= 0)
     for _ in range(FIT_STEPS):
-        # Normal equations face by face; a hair of the vertex's own height decides where no node does.
-        pairs = [np.bincount(face, away * weights[i] * weights[j], n) for i in range(3) for j in range(3)]
-        normal = coo_array((np.concatenate([*pairs, np.full(size, 1e-3)]), (at[0], at[1])), shape=(size, size)).tocsr()
-        side = sum(np.bincount(corners[i], away * weights[i] * offset, size) for i in range(3))
-        rise, _ = cg(normal, side, x0=rise, rtol=1e-4, maxiter=100)
+        # A hair of the vertex's own height decides where no node does.
+        entries, side = normal_equations(face, weights, kept, importance, offset, size)
+        solve(entries, kept, side, 1e-3, rise, 1e-4, 100)
         rise = np.clip(rise, -within, within)
-        residual = np.abs(offset - (weights * rise[corners]).sum(axis=0))
-        away = away * (0.1 + residual / max(float(residual.max()), 1e-12))
-        away /= away.mean()
+        residuals(offset, face, weights, kept, rise, residual)
+        away = np.abs(residual)
+        importance *= 0.1 + away / max(float(away.max()), 1e-12)
+        importance *= covered / float(importance[face >= 0].sum())
     return np.asarray(own + rise)
 
 

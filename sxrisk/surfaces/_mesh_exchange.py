@@ -56,43 +56,27 @@ def dxf_bytes(mesh: "Mesh") -> bytes:
 
 def vtp_bytes(mesh: "Mesh") -> bytes:
     """VTK poly data with float64 points and every vertex field."""
-    corners = mesh.faces.astype("<i8").ravel()
-    offsets = np.arange(3, len(corners) + 1, 3, dtype="<i8")
-    file = io.BytesIO()
-    write_vtk(
-        file,
-        "PolyData",
-        {"NumberOfPoints": str(len(mesh.vertices)), "NumberOfPolys": str(len(mesh.faces))},
-        [
-            ("PointData", _fields(mesh)),
-            ("Points", [whole_array("Points", mesh.vertices)]),
-            ("Polys", [whole_array("connectivity", corners), whole_array("offsets", offsets)]),
-        ],
-        facts={"crs": crs_text(mesh)},
-    )
-    return file.getvalue()
+    return _vtk_bytes(mesh, "PolyData", "NumberOfPolys", "Polys", [])
 
 
 def vtu_bytes(mesh: "Mesh") -> bytes:
     """VTK unstructured grid of triangles with float64 points and every vertex field."""
+    types = whole_array("types", np.full(len(mesh.faces), TRIANGLE, dtype="u1"))
+    return _vtk_bytes(mesh, "UnstructuredGrid", "NumberOfCells", "Cells", [types])
+
+
+def _vtk_bytes(mesh: "Mesh", kind: str, counted: str, section: str, more: list[VtkArray]) -> bytes:
     corners = mesh.faces.astype("<i8").ravel()
     offsets = np.arange(3, len(corners) + 1, 3, dtype="<i8")
     file = io.BytesIO()
     write_vtk(
         file,
-        "UnstructuredGrid",
-        {"NumberOfPoints": str(len(mesh.vertices)), "NumberOfCells": str(len(mesh.faces))},
+        kind,
+        {"NumberOfPoints": str(len(mesh.vertices)), counted: str(len(mesh.faces))},
         [
             ("PointData", _fields(mesh)),
             ("Points", [whole_array("Points", mesh.vertices)]),
-            (
-                "Cells",
-                [
-                    whole_array("connectivity", corners),
-                    whole_array("offsets", offsets),
-                    whole_array("types", np.full(len(mesh.faces), TRIANGLE, dtype="u1")),
-                ],
-            ),
+            (section, [whole_array("connectivity", corners), whole_array("offsets", offsets), *more]),
         ],
         facts={"crs": crs_text(mesh)},
     )

@@ -1,8 +1,10 @@
 """Bytes of mesh files, the same for the same mesh."""
 
+import io
 import json
 import struct
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,10 @@ from sxrisk.surfaces._mesh_text import crs_text
 if TYPE_CHECKING:
     from sxrisk.surfaces.mesh import Mesh
 
-__all__ = ["WRITERS"]
+__all__ = ["WRITERS", "textured_obj"]
 
 GLB_MAGIC, GLB_VERSION, GLB_JSON, GLB_BINARY = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
+LINEAR, CLAMP = 9729, 33071
 FLOAT, UNSIGNED_INT, UNSIGNED_SHORT, ARRAY_BUFFER, ELEMENT_BUFFER = 5126, 5125, 5123, 34962, 34963
 # glTF is y-up: a quarter turn about x puts east right, up up and north away from the viewer.
 Z_UP_TO_Y_UP = (-0.7071067811865475, 0.0, 0.0, 0.7071067811865476)
@@ -69,6 +72,34 @@ def obj_bytes(mesh: "Mesh") -> bytes:
     return f"# crs {crs_text(mesh)}\n{vertices}{faces}".encode("ascii")
 
 
+def textured_obj(mesh: "Mesh", path: Path) -> dict[Path, bytes]:
+    """The three files of a textured OBJ by their paths, itself the last: picture, material, and the faces on it."""
+    picture, material = path.with_suffix(".png"), path.with_suffix(".mtl")
+    if mesh.texture is None:
+        return {path: obj_bytes(mesh)}
+    corners = mesh.texture.corners.reshape(-1, 2)
+    # OBJ counts the height of a picture from below.
+    places = "".join(f"vt {u:.7f} {1.0 - v:.7f}\n" for u, v in corners.tolist())
+    vertices = "".join(f"v {x:.4f} {y:.4f} {z:.4f}\n" for x, y, z in mesh.vertices.tolist())
+    rows = np.column_stack([mesh.faces + 1, np.arange(1, len(corners) + 1).reshape(-1, 3)]).tolist()
+    faces = "".join(f"f {a}/{i} {b}/{j} {c}/{k}\n" for a, b, c, i, j, k in rows)
+    head = f"# crs {crs_text(mesh)}\nmtllib {material.name}\n"
+    return {
+        picture: png_bytes(mesh.texture.image),
+        material: f"newmtl surface\nKa 1 1 1\nKd 1 1 1\nKs 0 0 0\nmap_Kd {picture.name}\n".encode(),
+        path: (head + vertices + places + "usemtl surface\n" + faces).encode(),
+    }
+
+
+def png_bytes(image: npt.NDArray[np.uint8]) -> bytes:
+    """A picture (h, w, 3) as PNG."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="PNG")
+    return file.getvalue()
+
+
 def stl_bytes(mesh: "Mesh") -> bytes:
     """Binary STL of float32 offsets from the mesh's origin, which stands in the header."""
     header = "sxrisk, offsets from {:.1f} {:.1f} {:.1f}".format(*mesh.origin).encode("ascii").ljust(80, b" ")
@@ -82,7 +113,7 @@ def stl_bytes(mesh: "Mesh") -> bytes:
 
 
 def glb_bytes(mesh: "Mesh") -> bytes:
-    """Binary glTF 2.0: positions as float32 offsets, normals, colours, and vertex fields as attributes.
+    """Binary glTF 2.0: positions as float32 offsets, normals, colours or a picture, vertex fields as attributes.
 
     glTF forbids NaN: an unknown value is 0 there and has 0 in the companion attribute ``<FIELD>_KNOWN``.
     """
@@ -128,26 +159,37 @@ def glb_bytes(mesh: "Mesh") -> bytes:
         return len(document["accessors"]) - 1
 
     if len(mesh.faces):
-        positions = (mesh.vertices - mesh.origin).astype("<f4")
+        rows, faces, places = _gltf_vertices(mesh)
+        positions = (mesh.vertices - mesh.origin).astype("<f4")[rows]
         attributes = {
             "POSITION": accessor(positions, "VEC3", FLOAT, ARRAY_BUFFER, bounds=True),
-            "NORMAL": accessor(_unit_normals(mesh).astype("<f4"), "VEC3", FLOAT, ARRAY_BUFFER),
+            "NORMAL": accessor(_unit_normals(mesh).astype("<f4")[rows], "VEC3", FLOAT, ARRAY_BUFFER),
         }
         colours = vertex_colours(mesh)
-        if colours is not None:
+        if places is not None and mesh.texture is not None:
+            attributes["TEXCOORD_0"] = accessor(places.astype("<f4"), "VEC2", FLOAT, ARRAY_BUFFER)
+            picture = png_bytes(mesh.texture.image)
+            offset = sum(len(part) for part in parts)
+            document["bufferViews"].append({"buffer": 0, "byteOffset": offset, "byteLength": len(picture)})
+            parts.append(picture + b"\0" * (-len(picture) % 4))
+            document["images"] = [{"bufferView": len(document["bufferViews"]) - 1, "mimeType": "image/png"}]
+            document["samplers"] = [{"magFilter": LINEAR, "minFilter": LINEAR, "wrapS": CLAMP, "wrapT": CLAMP}]
+            document["textures"] = [{"sampler": 0, "source": 0}]
+            document["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+        elif colours is not None:
             # glTF's vertex colours are linear light; in bytes the dark ones would fall together.
-            light = np.rint(linear_light(colours) * 65535.0).astype("<u2")
+            light = np.rint(linear_light(colours[rows]) * 65535.0).astype("<u2")
             opaque = np.column_stack([light, np.full(len(light), 65535, dtype="<u2")])
             attributes["COLOR_0"] = accessor(opaque, "VEC4", UNSIGNED_SHORT, ARRAY_BUFFER, normalized=True)
         for name, values in mesh.vertex_fields.items():
             if colours is not None and name in COLOURS:
                 continue
-            known = np.isfinite(values)
-            filled = np.where(known, values, 0).astype("<f4")
+            known = np.isfinite(values[rows])
+            filled = np.where(known, values[rows], 0).astype("<f4")
             attributes[f"_{name.upper()}"] = accessor(filled, "SCALAR", FLOAT, ARRAY_BUFFER)
             if not known.all():
                 attributes[f"_{name.upper()}_KNOWN"] = accessor(known.astype("<f4"), "SCALAR", FLOAT, ARRAY_BUFFER)
-        indices = accessor(mesh.faces.astype("<u4").ravel(), "SCALAR", UNSIGNED_INT, ELEMENT_BUFFER)
+        indices = accessor(faces.astype("<u4").ravel(), "SCALAR", UNSIGNED_INT, ELEMENT_BUFFER)
         document["meshes"] = [
             {"primitives": [{"attributes": attributes, "indices": indices, "material": 0, "mode": 4}]}
         ]
@@ -163,6 +205,16 @@ def glb_bytes(mesh: "Mesh") -> bytes:
         binary = b"".join(parts)
         chunks += struct.pack("<II", len(binary), GLB_BINARY) + binary
     return struct.pack("<III", GLB_MAGIC, GLB_VERSION, 12 + len(chunks)) + chunks
+
+
+def _gltf_vertices(mesh: "Mesh") -> tuple[Any, npt.NDArray[Any], npt.NDArray[np.float64] | None]:
+    """Rows of the mesh's vertices, faces on them, and places in the picture: one of each for every glTF vertex."""
+    if mesh.texture is None:
+        return slice(None), mesh.faces, None
+    # A vertex on the rim of several charts has a place in each.
+    keys = np.column_stack([mesh.faces.ravel(), mesh.texture.corners.reshape(-1, 2)])
+    unique, faces = np.unique(keys, axis=0, return_inverse=True)
+    return unique[:, 0].astype(np.int64), faces.reshape(-1, 3), unique[:, 1:]
 
 
 def _unit_normals(mesh: "Mesh") -> npt.NDArray[np.float64]:

@@ -1,57 +1,87 @@
 """The two ends of a cavity's volume: what rays prove, and what could hide behind what they saw."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
-from sxrisk.surfaces._star import StarSolid, triangulate
+from sxrisk.surfaces._star import BRIDGED, FILLED, StarSolid, triangulate
 
-__all__ = ["fill_shadows", "puncture"]
+__all__ = ["fill_shadows", "puncture", "shadow_sides"]
 
 Floats = NDArray[np.float64]
 Faces = NDArray[np.int64]
-Solid = tuple[Floats, Faces, NDArray[np.bool_]]
+Solid = tuple[Floats, Faces, NDArray[np.uint8]]
 
 _PIT_RANGE_M = 1e-3
-_GRID_DEG = 1.0
+_GRID_DEG = 1.5
+_INSIDE = 0.98
 
 
 def puncture(solid: StarSolid) -> Solid:
-    """The solid without its unproven cones: each unseen triangle is pushed in to the scanner.
+    """The solid without its unproven cones: each bridged patch is pushed in to the scanner.
 
     Returns
     -------
     vertices : (n, 3) float64
     faces : (m, 3) int64
-    seen : (m,) bool
+    kind : (m,) uint8
     """
-    unseen = np.flatnonzero(~solid.seen)
-    corners = solid.faces[unseen]
-    middle = solid.directions[corners].sum(axis=1)
-    middle /= np.linalg.norm(middle, axis=1)[:, None]
-    tip = len(solid.ranges) + np.arange(len(unseen))
-    walls = [np.column_stack([corners[:, i], corners[:, (i + 1) % 3], tip]) for i in range(3)]
+    patch = solid.faces[solid.bridged]
+    start, end = patch.ravel(), np.roll(patch, -1, axis=1).ravel()
+    n = len(solid.ranges)
+    _, part = connected_components(coo_array((np.ones(len(start)), (start, end)), shape=(n, n)), directed=False)
+    border = ~np.isin(start * n + end, end * n + start)
+    start, end = start[border], end[border]
+    parts, tip = np.unique(part[start], return_inverse=True)
+    middle = np.zeros((len(parts), 3))
+    np.add.at(middle, tip, solid.directions[start])
+    middle /= np.maximum(np.linalg.norm(middle, axis=1), 1e-9)[:, None]
     vertices = np.concatenate([solid.vertices, solid.station + _PIT_RANGE_M * middle])
-    faces = np.concatenate([solid.faces[solid.seen], *walls])
-    seen = np.arange(len(faces)) < int(solid.seen.sum())
-    return vertices, faces, seen
+    faces = np.concatenate([solid.faces[~solid.bridged], np.column_stack([start, end, n + tip])])
+    kind = np.concatenate([solid.kind[~solid.bridged], np.full(len(start), BRIDGED, np.uint8)])
+    used, faces = np.unique(faces, return_inverse=True)
+    return vertices[used], faces.reshape(-1, 3), kind
+
+
+def shadow_sides(solid: StarSolid, others: Sequence[StarSolid]) -> float:
+    """Volume of the cones across jumps in range beyond their nearest ray, m3: where in them the edge is, nobody saw.
+
+    Cones whose middle lies within what another station saw are left out.
+    """
+    corners = solid.faces[solid.shadow]
+    a, b, c = (solid.directions[corners[:, i]] for i in range(3))
+    cone = np.abs(np.einsum("ij,ij->i", a, np.cross(b, c))) / 6.0
+    ranges = solid.ranges[corners]
+    doubtful = cone * (ranges.prod(axis=1) - ranges.min(axis=1) ** 3)
+    middle = a + b + c
+    middle *= ((ranges.min(axis=1) + ranges.max(axis=1)) / 2.0 / np.linalg.norm(middle, axis=1))[:, None]
+    for other in others:
+        way = solid.station + middle - other.station
+        length = np.linalg.norm(way, axis=1)
+        _, nearest = cKDTree(other.directions).query(way / np.maximum(length, 1e-9)[:, None], workers=-1)
+        doubtful[length < _INSIDE * other.ranges[nearest]] = 0.0
+    return float(doubtful.sum())
 
 
 def fill_shadows(solid: StarSolid) -> Solid:
-    """The solid with every shadow void up to the chord behind it and every gap void as far as its rim.
+    """The solid with every shadow void up to the chord behind it and every gap void as far as
+    the farthest wall on its rim within twice the way to it.
 
-    The directions are laid on a grid of one degree. In each ring of equal elevation, seen in plan, and in each upright
+    The directions are laid on a grid of 1.5 degrees. In each ring of equal elevation, seen in plan, and in each upright
     plane through the station, the outline of the void is compared with its convex hull: a pocket between outline and
     hull that holds the side of a shadow is filled; a pocket that is measured wall all along is rock and stays.
 
     Returns
     -------
-    vertices, faces, seen
-        As :func:`puncture`; no face counts as measured.
+    vertices, faces, kind
+        As :func:`puncture`; all faces are *filled*.
     """
     n_elevation, n_azimuth = round(180.0 / _GRID_DEG), round(360.0 / _GRID_DEG)
     elevation = np.radians((np.arange(n_elevation) + 0.5) * _GRID_DEG - 90.0)
@@ -80,7 +110,9 @@ def fill_shadows(solid: StarSolid) -> Solid:
         upright = _fill_pockets(turn, profile, marks)
         filled[:, j] = np.maximum(filled[:, j], upright[:n_elevation])
         filled[:, opposite] = np.maximum(filled[:, opposite], upright[: n_elevation - 1 : -1])
-    return _raised(solid, grid, ranges, filled, gap)
+    ranges = _beyond_rims(grid, ranges, gap)
+    # Where nothing is filled the outer solid stays well inside the known one.
+    return _outer(solid, grid, np.where(gap | (filled > ranges), np.maximum(ranges, filled), _INSIDE * ranges))
 
 
 def _shadow_cells(solid: StarSolid, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -126,19 +158,25 @@ def _fill_pockets(angle: Floats, radius: Floats, shadow: NDArray[np.bool_]) -> F
     return filled
 
 
-def _raised(solid: StarSolid, grid: Floats, ranges: Floats, filled: Floats, gap: NDArray[np.bool_]) -> Solid:
-    """Ranges raised to the filled pockets; directions added in the gaps, as far as the farthest wall on their rim."""
-    raised = np.maximum(solid.ranges, filled[_cell(solid.directions, ranges.shape)])
-    # Labelled on two turns of the grid, so that a gap across azimuth 0 is whole in one of them.
-    n_azimuth = gap.shape[1]
-    twice, n_gaps = ndimage.label(np.concatenate([gap, gap], axis=1), structure=np.ones((3, 3)))
-    rim = np.zeros(gap.shape)
-    for label, window in enumerate(ndimage.find_objects(twice, max_label=n_gaps), start=1):
-        rows, columns = np.nonzero(twice[window] == label)
-        rows, columns = rows + window[0].start, (columns + window[1].start) % n_azimuth
-        rim[rows, columns] = np.maximum(rim[rows, columns], ranges[rows, columns].max())
-    directions = np.concatenate([solid.directions, grid[gap]])
-    reach = np.concatenate([raised, rim[gap]])
+def _beyond_rims(grid: Floats, ranges: Floats, gap: NDArray[np.bool_]) -> Floats:
+    """Ranges in gaps: of the farthest wall on the rim within twice the way to it."""
+    wide = np.concatenate([gap[:, -1:], gap, gap[:, :1]], axis=1)
+    rim = ndimage.binary_dilation(wide, np.ones((3, 3)))[:, 1:-1] & ~gap
+    if not rim.any():
+        return ranges
+    towards, far, found = grid[rim], ranges[rim], ranges.copy()
+    reach = np.empty(int(gap.sum()))
+    for rows in np.array_split(np.arange(len(reach)), max(1, len(reach) // 1000)):
+        angle = np.arccos(np.clip(grid[gap][rows] @ towards.T, -1.0, 1.0))
+        near = angle <= 2.0 * angle.min(axis=1, keepdims=True) + math.radians(_GRID_DEG)
+        reach[rows] = np.where(near, far, 0.0).max(axis=1)
+    found[gap] = np.maximum(reach, ranges[gap])
+    return found
+
+
+def _outer(solid: StarSolid, grid: Floats, reach: Floats) -> Solid:
+    """The solid over the grid's directions."""
+    directions = grid.reshape(-1, 3)
     faces, used = triangulate(directions, "filled shadows")
-    outer = replace(solid, directions=directions[used], ranges=reach[used])
-    return outer.vertices, faces, np.zeros(len(faces), bool)
+    outer = replace(solid, directions=directions[used], ranges=reach.ravel()[used])
+    return outer.vertices, faces, np.full(len(faces), FILLED, np.uint8)

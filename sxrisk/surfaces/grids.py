@@ -13,6 +13,7 @@ from sxrisk.scans.cloud import Cloud
 __all__ = [
     "Lattice",
     "cell_size_m",
+    "cell_statistics",
     "fill_gaps",
     "grid_elevation",
     "grid_points",
@@ -158,10 +159,12 @@ def grid_elevation(
                 expected="none: a statistic is of the points in the cell",
                 remedy="Fill gaps afterwards with fill_gaps, or use method='tin'",
             )
-        layers = _layers(cloud, lattice, (method,) if method == "count" else (method, "count"), percentile)
+        layers = _layers(cloud, lattice, () if method == "count" else (method,), percentile)
         if method == "count":
-            return lattice.array(layers["count"].astype(np.int64), cloud)
-        grid = lattice.array(np.where(layers["count"] >= max(min_points, 1), layers[method], np.nan), cloud)
+            return lattice.array(layers["count"], cloud)
+        if min_points > 1:
+            layers[method][layers["count"] < min_points] = np.nan
+        grid = lattice.array(layers[method], cloud)
     named = method if percentile is None else f"percentile {percentile:g}"
     grid.attrs.update(_units(cloud), method=named)
     return grid
@@ -197,9 +200,8 @@ def grid_statistics(cloud: Cloud, cell_m: float, *, bounds: Sequence[float] | No
     array([[ 3., nan,  9.]])
     """
     lattice = lattice_of(cloud, cell_m, bounds)
-    layers = _layers(cloud, lattice, ("count", "mean", "std", "min", "max"), None)
-    layers["count"] = layers["count"].astype(np.int64)
-    grids = {name: lattice.array(values, cloud) for name, values in layers.items()}
+    layers = _layers(cloud, lattice, ("mean", "std", "min", "max"), None)
+    grids = {name: lattice.array(layers[name], cloud) for name in ("count", "mean", "std", "min", "max")}
     for name, grid in grids.items():
         grid.attrs.update({} if name == "count" else _units(cloud))
     return xr.Dataset(grids)
@@ -313,43 +315,57 @@ def _units(cloud: Cloud) -> dict[str, str]:
     return {"units": "m", "vertical_crs": "" if cloud.vertical_crs is None else cloud.vertical_crs.to_string()}
 
 
-def _layers(cloud: Cloud, lattice: Lattice, names: Sequence[str], percentile: float | None) -> dict[str, Floats]:
-    """Statistics by name, each (n_rows, n_columns) with rows from the south."""
+def _layers(
+    cloud: Cloud, lattice: Lattice, names: Sequence[str], percentile: float | None
+) -> dict[str, npt.NDArray[Any]]:
+    """Statistics by name, each (n_rows, n_columns) with rows from the south; ``count`` is always among them."""
+    out: dict[str, npt.NDArray[Any]] = {}
     shape = (lattice.n_rows, lattice.n_columns)
-    out = {name: np.zeros(shape) if name == "count" else np.full(shape, np.nan) for name in names}
     for tile in cloud.tiles(attributes=(), align_m=lattice.cell_m):
         window = lattice.window(tile.cells(lattice.cell_m))
         if not window.n_rows or not window.n_columns:
             continue
-        for name, values in _tile_layers(tile.scan.xyz, window, names, percentile).items():
-            out[name][lattice.place(window)] = values.reshape(window.n_rows, window.n_columns)
+        layers = cell_statistics(tile.scan.xyz, window, names, percentile)
+        if window == lattice:
+            return layers
+        for name, values in layers.items():
+            if name not in out:
+                out[name] = np.zeros(shape, np.int64) if name == "count" else np.full(shape, np.nan)
+            out[name][lattice.place(window)] = values
     return out
 
 
-def _tile_layers(xyz: Floats, window: Lattice, names: Sequence[str], percentile: float | None) -> dict[str, Floats]:
-    from numba import get_num_threads
+def cell_statistics(
+    xyz: Floats, window: Lattice, names: Sequence[str], percentile: float | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    """Statistics of the heights in the cells of a window, of the points that lie in it.
 
-    from sxrisk.surfaces._grid_kernels import COUNT, FIRST, SUM, accumulate, order_by_cell, quantiles
+    Parameters
+    ----------
+    xyz : ndarray of shape (n, 3)
+        Points, metres.
+    window : Lattice
+        The cells.
+    names : sequence of str
+        Of ``mean``, ``std``, ``min``, ``max``, ``percentile`` and ``median``.
+    percentile : float, optional
+        0 to 100, for the one of that name.
 
-    squares, extremes = "std" in names, "min" in names or "max" in names
-    bands = min(get_num_threads(), window.n_rows, 1 + len(xyz) // 100_000)
-    cells = accumulate(np.ascontiguousarray(xyz), *window, squares, extremes, bands)
-    count, first = cells[:, COUNT], cells[:, FIRST]
-    layers: dict[str, Floats] = {}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        empty = np.where(count > 0, 0.0, np.nan)
-        for name in names:
-            if name == "count":
-                layers[name] = count
-            elif name == "mean":
-                layers[name] = first + cells[:, SUM] / count
-            elif name == "std":
-                spread = np.maximum(cells[:, 3] - cells[:, SUM] ** 2 / count, 0.0)
-                layers[name] = np.where(count > 1, np.sqrt(spread / (count - 1)), np.nan)
-            elif name in ("min", "max"):
-                layers[name] = first + cells[:, -2 if name == "min" else -1] + empty
-            else:
-                start, order = order_by_cell(xyz, *window)
-                share = 0.5 if percentile is None else percentile / 100.0
-                layers[name] = quantiles(start, xyz[order, 2], share)
+    Returns
+    -------
+    dict of str to ndarray of shape (n_rows, n_columns)
+        Rows from the south; ``count`` (int64), and those asked for: NaN in a cell without points.
+    """
+    from sxrisk.surfaces._grid_kernels import part, quantiles, summarise
+
+    shape = (window.n_rows, window.n_columns)
+    layers: dict[str, npt.NDArray[Any]] = {name: np.empty(shape) for name in names}
+    layers["count"] = np.empty(shape, np.int64)
+    cells, home = np.empty((2, len(xyz)), np.int32)
+    z = np.empty(len(xyz) if names else 0)
+    parted = (*part(np.ascontiguousarray(xyz), *window, cells, home, z), home, z)
+    simple = (layers[name].ravel() if name in layers else np.empty(0) for name in ("mean", "std", "min", "max"))
+    summarise(*parted, layers["count"].ravel(), *simple)
+    for name in {"percentile", "median"} & layers.keys():
+        quantiles(*parted, 0.5 if percentile is None else percentile / 100.0, layers[name].ravel())
     return layers

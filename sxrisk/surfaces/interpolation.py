@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from sxrisk.scans import Scan
 from sxrisk.scans.cloud import Cloud
-from sxrisk.surfaces.grids import Lattice
+from sxrisk.surfaces.grids import Lattice, cell_statistics
 
 __all__ = ["INTERPOLATED", "MEASURED", "UNKNOWN", "interpolate"]
 
@@ -42,8 +42,6 @@ def interpolate(
     support : ndarray of uint8, same shape
         0 unknown, 1 measured (a point lies in the cell), 2 interpolated.
     """
-    from sxrisk.surfaces._grid_kernels import COUNT, accumulate
-
     shape = (lattice.n_rows, lattice.n_columns)
     heights, support = np.full(shape, np.nan), np.zeros(shape, np.uint8)
     margin = int(np.ceil(max_gap_m / lattice.cell_m)) + 1
@@ -57,7 +55,7 @@ def interpolate(
             heights[place] = _inverse_distance(xyz, cloud.origin, window, max_gap_m / 2.0, power)
         else:
             heights[place] = _triangulated(tile.scan, cloud.origin, window, method, max_gap_m)
-        count = accumulate(xyz, *window, False, False, 1)[:, COUNT].reshape(heights[place].shape)
+        count = cell_statistics(xyz, window, ())["count"]
         known = np.isfinite(heights[place])
         support[place] = np.where(known, np.where(count > 0, MEASURED, INTERPOLATED), UNKNOWN)
     return heights, support

@@ -13,6 +13,7 @@ from sxrisk.errors import GeometryError, ParameterError
 
 if TYPE_CHECKING:
     from sxrisk.surfaces.mesh_check import MeshReport
+    from sxrisk.surfaces.texture import Texture
 
 __all__ = ["Mesh"]
 
@@ -34,6 +35,8 @@ class Mesh:
     vertex_fields : mapping of str to array of shape (n,)
         Values at vertices with the unit in the name: ``change_m``, ``lod95_m``, ``significant``, ``elevation_m``,
         ``seen``.
+    texture : Texture, optional
+        A picture on the faces, from :func:`sxrisk.surfaces.bake_texture`.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class Mesh:
     faces: npt.NDArray[np.int32]
     crs: Any = None
     vertex_fields: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    texture: "Texture | None" = None
 
     def __post_init__(self) -> None:
         vertices = np.ascontiguousarray(self.vertices, dtype=np.float64).reshape(-1, 3)
@@ -76,6 +80,10 @@ class Mesh:
                     where=f"vertex field {name!r}",
                     expected=f"shape ({len(vertices)},)",
                 )
+        if self.texture is not None and len(self.texture.corners) != len(faces):
+            raise GeometryError(
+                f"a texture of {len(self.texture.corners)} faces for {len(faces)}", expected="corners of every face"
+            )
         for name, value in (("vertices", vertices), ("faces", faces), ("vertex_fields", fields)):
             object.__setattr__(self, name, value)
 
@@ -150,8 +158,9 @@ class Mesh:
         PLY, VTP, VTU (binary, float64), OBJ and DXF (tenths of a millimetre) keep the full coordinates. GLB and STL
         know only float32 and hold offsets from :attr:`origin`, which stands in the GLB's ``asset.extras`` and in the
         STL's header. PLY, VTP, VTU and GLB carry the vertex fields, a GLB as attributes ``_CHANGE_M`` and so on. The
-        fields ``red``, ``green`` and ``blue`` colour PLY, GLB, OBJ, VTP and VTU (as ``RGB``). A DXF holds a 3DFACE for
-        each face on the layer ``MESH``, in metres.
+        fields ``red``, ``green`` and ``blue`` colour PLY, GLB, OBJ, VTP and VTU (as ``RGB``). A texture goes into a
+        GLB, and beside an OBJ (``a.obj``, ``a.mtl`` and ``a.png``); there it takes the place of these colours. A DXF
+        holds a 3DFACE for each face on the layer ``MESH``, in metres.
 
         Parameters
         ----------
@@ -170,7 +179,7 @@ class Mesh:
             If the file cannot be written.
         """
         from sxrisk.scans import whole_file
-        from sxrisk.surfaces._mesh_files import WRITERS
+        from sxrisk.surfaces._mesh_files import WRITERS, textured_obj
 
         target = Path(path)
         writer = WRITERS.get(target.suffix.lower())
@@ -180,8 +189,10 @@ class Mesh:
                 where=target,
                 expected=", ".join(WRITERS),
             )
-        with whole_file(target) as partial:
-            partial.write_bytes(writer(self))
+        textured = self.texture is not None and target.suffix.lower() == ".obj"
+        for file, data in (textured_obj(self, target) if textured else {target: writer(self)}).items():
+            with whole_file(file) as partial:
+                partial.write_bytes(data)
         return target
 
     def _face_vectors(self) -> Floats:

@@ -262,7 +262,7 @@ def test_a_file_stands_where_the_folder_should_be(
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file" / "out"):
         told = complaint(["run", str(pristine / "plain" / "tiny.toml"), "--out", str(out), "--quiet"], capsys)
-        assert str(out) in told and "Give another --out" in told
+        assert str(out) in told and "Give another folder" in told
     assert (tmp_path / "file").read_text() == "mine"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sxrisk.assess import Project, StageFolder
-from sxrisk.assess.run_folder import RunFolder
+from sxrisk.assess.run_folder import run_folder
 from sxrisk.cli import main
 from sxrisk.errors import InputError
 
@@ -144,5 +144,5 @@ def test_changed_input_is_not_resumed(
 
 
 def test_two_runs_into_one_folder(project: Path, tmp_path: Path) -> None:
-    with RunFolder(tmp_path / "out").locked(), pytest.raises(InputError, match="another run is writing here"):
+    with run_folder(tmp_path / "out").locked(), pytest.raises(InputError, match="another run is writing here"):
         Project.open(project).run(tmp_path / "out")

@@ -7,6 +7,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import rioxarray
 from shapely import box
 
 import sxrisk as sx
@@ -28,7 +29,6 @@ from sxrisk.assess.scan_jobs import (
     view_file,
     volume_file,
 )
-from sxrisk.assess.scan_jobs.epochs import result_of
 from sxrisk.change import ComparisonResult
 from sxrisk.errors import FileFormatError, GeometryError, ParameterError
 
@@ -213,6 +213,23 @@ def test_volumes_of_a_known_change(files: dict[str, Path], tmp_path: Path) -> No
     assert pd.read_csv(tmp_path / "b.csv")["net_m3"].sum() == pytest.approx(bands["net_m3"], abs=1e-6)
 
 
+def test_rasters_of_local_coordinates_are_compared(files: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("before", "after"):
+        local = np.asarray(sx.read_scan(files[name]).xyz) - [EAST, NORTH, 0.0]
+        sx.write_scan(sx.Scan(local), tmp_path / f"{name}.laz")
+        grid_file((tmp_path / f"{name}.laz",), tmp_path / f"{name}.tif", cell_m=0.5, max_gap_m=2.0)
+    found = volume_file((tmp_path / "before.tif", tmp_path / "after.tif"), tmp_path / "v.csv")
+    assert found["net_m3"] == pytest.approx(50.0, abs=3.0)
+    assert found["common_sigma_m"] == "unknown"
+    with rioxarray.open_rasterio(tmp_path / "v_difference.tif") as difference:
+        assert difference.rio.crs is None
+    # A system that is stated holds for both.
+    stated = volume_file(
+        (tmp_path / "before.tif", tmp_path / "after.tif"), tmp_path / "w.csv", reading=Reading(crs="EPSG:4547")
+    )
+    assert stated["net_m3"] == pytest.approx(found["net_m3"])
+
+
 def test_volumes_over_a_level_and_over_the_ground_of_a_heap(files: dict[str, Path], tmp_path: Path) -> None:
     over = volume_file((files["before"],), tmp_path / "level.csv", cell_m=1.0, level_m=890.0)
     assert over["fill_m3"] == pytest.approx(40.0 * 40.0 * 10.8, rel=0.05)
@@ -246,7 +263,7 @@ def test_change_into_a_folder_and_back(files: dict[str, Path], tmp_path: Path) -
         max_depth_m=2.0,
         core_spacing_m=1.0,
     )
-    result = result_of(ComparisonResult.open(tmp_path / "change"))
+    result = ComparisonResult.open(tmp_path / "change").m3c2()
     assert len(result) == figures["core_points"]
     assert int(result.significant.sum()) == figures["significant"]
     raised = (np.abs(result.core_points[:, :2] - [EAST + 20.0, NORTH + 20.0]) < 3.5).all(axis=1)

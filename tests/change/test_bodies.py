@@ -1,13 +1,10 @@
 """Moving bodies whose volume, place and motion are known: on a wall of 70 degrees, on flat ground, along a face."""
 
-from collections.abc import Callable
-
-import geopandas as gpd
 import numpy as np
 import pytest
 
 import sxrisk as sx
-from sxrisk.change import label_bodies, moving_bodies
+from sxrisk.change import Bodies, label_bodies, moving_bodies
 from sxrisk.errors import ParameterError
 
 DIP = np.radians(70.0)
@@ -33,7 +30,7 @@ def relief(s: np.ndarray, t: np.ndarray) -> np.ndarray:
     )
 
 
-def wall(seed: int, *, fallen: bool = False, slid: float = 0.0) -> sx.Scan:
+def wall(seed: int, *, fallen: bool = False, slid: float = 0.0, floor: bool = True) -> sx.Scan:
     """A face of 40 x 24 m over a floor; a scar and its cone; a patch of 18 x 12 m that slid down along the face."""
     rng = np.random.default_rng(seed)
     s, t = rng.uniform(0.0, 40.0, 110_000), rng.uniform(0.0, 24.0, 110_000)
@@ -42,7 +39,8 @@ def wall(seed: int, *, fallen: bool = False, slid: float = 0.0) -> sx.Scan:
     if fallen:
         out = out - np.maximum(1.0 - ((s - 20.0) / 3.0) ** 2 - ((t - 14.0) / 2.5) ** 2, 0.0)
     face = np.column_stack([s, np.zeros_like(s), np.zeros_like(s)]) - t[:, None] * DOWN + out[:, None] * NORMAL
-    x, y = rng.uniform(0.0, 40.0, 60_000), rng.uniform(-16.0, 0.0, 60_000)
+    n = 60_000 if floor else 0
+    x, y = rng.uniform(0.0, 40.0, n), rng.uniform(-16.0, 0.0, n)
     cone = np.maximum(1.2 * (1.0 - np.hypot(x - 20.0, y + 6.0) / 3.0), 0.0) if fallen else np.zeros_like(x)
     points = np.concatenate([face, np.column_stack([x, y, cone])])
     return sx.Scan(points + rng.normal(0.0, NOISE_M, points.shape) + ORIGIN, crs=4547, registration_sigma_m=0.001)
@@ -63,14 +61,14 @@ def ground(seed: int, lift: str = "") -> sx.Scan:
     return sx.Scan(points + rng.normal(0.0, NOISE_M, points.shape) + ORIGIN, crs=4547, registration_sigma_m=0.001)
 
 
-def bodies(before: sx.Scan, after: sx.Scan, **options: object) -> tuple[gpd.GeoDataFrame, np.ndarray]:
+def bodies(before: sx.Scan, after: sx.Scan, **options: object) -> Bodies:
     change = sx.m3c2(before, after, core_spacing_m=0.7, normal_radius_m=1.5, cylinder_radius_m=0.5, max_depth_m=3.0,
                      orientation=[0.0, -1.0, 1.0])  # fmt: skip
     return label_bodies(change, before, after, **options)
 
 
 def test_rockfall_and_its_deposit() -> None:
-    found, label = bodies(wall(1), wall(2, fallen=True), along_surface=False)
+    found, label, _ = bodies(wall(1), wall(2, fallen=True), along_surface=False)
     assert found["class"].tolist() == ["rockfall", "deposit"]
     scar, cone = (row for _, row in found.iterrows())
     assert scar["volume_m3"] == pytest.approx(-SCAR_M3, rel=0.03)
@@ -88,8 +86,8 @@ def test_rockfall_and_its_deposit() -> None:
 
 
 def test_slide_along_a_face() -> None:
-    before, after = wall(3), wall(4, slid=0.3)
-    found, _ = bodies(before, after, window_m=6.0)
+    before, after = wall(3, floor=False), wall(4, slid=0.3, floor=False)
+    found, _, _ = bodies(before, after, window_m=6.0)
     slide = found[found["class"] == "slide"]
     assert len(slide) == 1
     row = slide.iloc[0]
@@ -98,18 +96,18 @@ def test_slide_along_a_face() -> None:
     assert row["area_m2"] == pytest.approx(18.0 * 12.0, rel=0.2)
     assert abs(row["volume_m3"]) < max(3.0 * row["volume_sigma_m3"], 1.0)
     # Along the normal alone there is no such body.
-    assert "slide" not in bodies(before, after, along_surface=False)[0]["class"].tolist()
+    assert "slide" not in bodies(before, after, along_surface=False).table["class"].tolist()
 
 
 def test_settlement() -> None:
-    found, _ = bodies(ground(5), ground(6, "bowl"), along_surface=False)
+    found, _, _ = bodies(ground(5), ground(6, "bowl"), along_surface=False)
     assert found["class"].tolist() == ["settlement"]
     volume = -0.4 * 2.0 * np.pi * 6.0**2
     assert found["volume_m3"][0] == pytest.approx(volume, rel=0.03)
 
 
 def test_heave() -> None:
-    found, _ = bodies(ground(7), ground(8, "heave"), along_surface=False)
+    found, _, _ = bodies(ground(7), ground(8, "heave"), along_surface=False)
     assert found["class"].tolist() == ["heave"]
     row = found.iloc[0]
     assert row["volume_m3"] == pytest.approx(0.15 * np.pi * 7.0**2, rel=0.02)
@@ -118,16 +116,16 @@ def test_heave() -> None:
 
 
 def test_two_stay_two() -> None:
-    found, _ = bodies(ground(9), ground(10, "two"), along_surface=False)
+    found, _, _ = bodies(ground(9), ground(10, "two"), along_surface=False)
     assert found["class"].tolist() == ["deposit", "deposit"]
     assert found["volume_m3"].to_numpy() == pytest.approx(0.6 * np.pi * 4.0**2, rel=0.03)
 
 
-@pytest.mark.parametrize("scene", [ground, wall])
-def test_noise_alone_makes_no_body(scene: Callable[[int], sx.Scan]) -> None:
-    found, label = bodies(scene(11), scene(12))
+def test_a_place_that_stayed_has_no_body_and_all_columns() -> None:
+    found, label, solids = bodies(ground(11), ground(12), along_surface=False)
     assert not len(found)
     assert not label.any()
+    assert not solids
     assert "class" in found
 
 

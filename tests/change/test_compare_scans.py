@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from scipy.spatial import KDTree
 
 import sxrisk as sx
+from sxrisk.change import ScannerErrors
 from sxrisk.change.comparison import ComparisonResult, compare_scans, pipeline
 from sxrisk.errors import CRSError, FileFormatError, GeometryError, InputError, ParameterError
 from sxrisk.parallel import open_executor
@@ -156,7 +158,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_leaves_the_last_result(
     monkeypatch.undo()
     resumed = compare(files, out, tile_points=3_000, resume=True)
     assert contents(resumed) == contents(result)
-    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["out", "out.previous"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.previous"]
     assert contents(ComparisonResult.open(tmp_path / "out.previous")) == standing
 
 
@@ -206,6 +208,26 @@ def test_the_mesh_keeps_to_its_size_and_tells_its_cell(files: tuple[Path, Path],
     mesh = compare(files, tmp_path / "out", max_vertices=600).summary["mesh"]
     assert mesh["vertices"] <= 600
     assert mesh["cell_m"] == 2.0
+
+
+def test_false_discoveries_and_scanner_errors_are_those_of_m3c2(tmp_path: Path) -> None:
+    places = [CORNER + np.array([25.0, 20.0, 30.0])]
+    epochs = [
+        ground(seed, heap=heap).replace(stations=places, range_sigma_m=0.005) for seed, heap in ((1, False), (2, True))
+    ]
+    sizes = {name: value for name, value in SIZES.items() if name != "cell_m"}
+    for more in ({"fdr": 0.05}, {"fdr": 0.05, "lod": "ep", "scanner": ScannerErrors(None, 1e-4, 1e-4)}):
+        out = compare_scans(*epochs, tmp_path / "out", tile_points=3_000, cell_m=1.0, **sizes, **more)
+        whole, back = sx.m3c2(*epochs, **sizes, **more), out.m3c2()
+        # The file holds core points to the millimetre.
+        near, other = KDTree(back.core_points).query(whole.core_points)
+        order = np.arange(len(whole))
+        assert near.max() < 1e-3
+        for name in ("distance", "lod95", "p_value"):
+            assert np.allclose(getattr(whole, name)[order], getattr(back, name)[other], atol=2e-6, equal_nan=True), name
+        assert np.array_equal(whole.significant_fdr[order], back.significant_fdr[other])
+        changed = out.summary["change"]["significant_fdr"]
+        assert 0 < changed == int(whole.significant_fdr.sum()) < out.summary["change"]["significant"]
 
 
 def test_stores_are_taken_as_they_are(files: tuple[Path, Path], result: ComparisonResult, tmp_path: Path) -> None:

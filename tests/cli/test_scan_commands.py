@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rioxarray
+from rich.cells import cell_len
 from shapely import box
 
 import sxrisk as sx
@@ -21,7 +22,8 @@ from sxrisk.cli import main
 from sxrisk.cli.text import _TEXTS
 
 COMMANDS = (
-    "info", "convert", "thin", "clean", "ground", "register", "grid", "mesh", "volume", "change", "bodies", "view",
+    "info", "convert", "thin", "clean", "ground", "register", "grid", "mesh", "volume", "change", "bodies", "series",
+    "view",
 )  # fmt: skip
 UNITS = re.compile(r"metres|number|degree|0 to|%|m²|EPSG|ISO 8601|no unit|standard deviations|Format|tif|coordinates")
 
@@ -58,6 +60,54 @@ def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"scan {command}" in shown
     # Language is fixed when the words are made into options, so the example is looked for in either.
     assert f"sxrisk scan {command}" in shown.replace("\n", " ").split("Example: ")[-1].split("示例：")[-1]
+
+
+HELP_OF_ALL = """
+import json, sys
+from sxrisk.cli import main
+from sxrisk.cli.app import app
+import typer
+group = typer.main.get_command(app).commands["scan"]
+for name in json.loads(sys.argv[1]):
+    print("====", json.dumps([item.help for item in group.commands[name].params if getattr(item, "help", None)]))
+    main(["scan", name, "--help"])
+"""
+
+
+def in_cells(line: str) -> str:
+    """A line with a zero behind each wide character, so that columns stand below each other."""
+    return "".join(letter + "\0" * (cell_len(letter) - 1) for letter in line)
+
+
+def is_said(words: str, lines: list[str]) -> bool:
+    """Whether words stand in a column of a table, going on below where they began."""
+    wanted = re.sub(r"\s", "", words)
+    for at, line in enumerate(lines):
+        for begin in re.finditer(re.escape(in_cells(words[:2])), line):
+            column = "".join(below[begin.start() :] for below in lines[at : at + 12])
+            if re.sub(r"[\s\0]", "", column).startswith(wanted):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_help_of_80_columns_says_every_word(language: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HELP_OF_ALL, json.dumps(COMMANDS)],
+        capture_output=True, encoding="utf-8", check=True, timeout=120,
+        env={**os.environ, "SXRISK_LANG": language, "COLUMNS": "80", "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    shown = done.stdout.split("====")[1:]
+    assert len(shown) == len(COMMANDS)
+    for page in shown:
+        first, _, rest = page.partition("\n")
+        assert "…" not in rest
+        assert all(cell_len(line) <= 80 for line in rest.splitlines())
+        lines = [in_cells(line.rstrip("│")) for line in rest.splitlines()]
+        for words in json.loads(first):
+            assert is_said(words, lines), words
+        # No line begins with a mark that belongs to the word before.
+        assert not re.search(r"│\s{20,}[，。；：、）]", rest)
 
 
 def test_options_with_numbers_say_their_unit() -> None:
@@ -127,6 +177,63 @@ def test_processes_give_the_same_bytes(pair: tuple[Path, Path], tmp_path: Path) 
         assert run("convert", *pair, "--to", "ply", "--out", out, "--workers", workers, "--quiet") == 0
     for name in ("e1.ply", "e2.ply"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_a_dask_cluster_gives_the_same_bytes(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    sizes = ("--normal-radius", 1.5, "--cylinder-radius", 0.8, "--depth", 2, "--core-spacing", 1)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        for way, options in (("dask", ("--dask", cluster.scheduler_address)), ("here", ())):
+            out = tmp_path / way
+            assert run("convert", *pair, "--to", "laz", "--out", out, "--quiet", *options) == 0
+            assert run("change", *pair, *sizes, "--out", out / "change", "--quiet", *options) == 0
+    for name in ("e1.laz", "e2.laz", "change/change.laz", "change/difference.tif", "change/mesh.ply"):
+        assert (tmp_path / "dask" / name).read_bytes() == (tmp_path / "here" / name).read_bytes(), name
+
+
+def test_a_series_grows_and_keeps_its_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import xarray as xr
+
+    rng = np.random.default_rng(4)
+    paths = []
+    for day in range(1, 7):
+        xyz = rng.uniform(0.0, [20.0, 20.0, 0.02], (8_000, 3))
+        xyz[:, 2] += 0.3 * (day >= 4) * (xyz[:, 0] > 12.0)
+        epoch = f"2026-03-{day:02d}T00:00:00Z"
+        scan = sx.Scan(xyz + np.array([5e5, 4.1e6, 900.0]), crs="EPSG:4547", epoch=epoch, registration_sigma_m=0.0)
+        paths.append(sx.write_scan(scan, tmp_path / f"day{day}.laz"))
+    sizes = ("--normal-radius", 1, "--cylinder-radius", 0.6, "--depth", 1, "--core-spacing", 1)
+    out = tmp_path / "pit.zarr"
+    assert run("series", *paths[2::-1], *sizes, "--out", out) == 0
+    assert not (tmp_path / "pit_events.gpkg").exists()
+    capsys.readouterr()
+    assert run("series", *paths[3:], "--append", "--out", out, "--json", "--report", tmp_path / "r.csv") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["epochs"], row["events"]) == (6, 1)
+    events = gpd.read_file(tmp_path / "pit_events.gpkg")
+    assert events.crs.to_epsg() == 4547
+    assert [str(events[name][0].date()) for name in ("begin", "end")] == ["2026-03-03", "2026-03-04"]
+    assert events["volume_m3"][0] == pytest.approx(0.3 * 8.0 * 20.0, rel=0.15)
+    assert run("series", *paths, *sizes, "--out", tmp_path / "pit.nc", "--smooth-days", 2) == 0
+    with xr.open_zarr(out) as grown, xr.open_dataset(tmp_path / "pit.nc", engine="scipy") as whole:
+        assert np.array_equal(grown.distance_m.values, whole.distance_m.values, equal_nan=True)
+        assert "smoothed_m" in whole
+        moved = whole.x.values > 5e5 + 13.0
+        assert np.nanmedian(whole.distance_m.values[-1, moved]) == pytest.approx(0.3, abs=0.01)
+    # What is no store is left alone; what is missing is named.
+    (tmp_path / "mine.zarr").mkdir()
+    (tmp_path / "mine.zarr" / "notes.txt").write_text("mine", encoding="utf-8")
+    for typed, said in (
+        ((*paths, *sizes, "--out", tmp_path / "mine.zarr"), "no Zarr store"),
+        ((*paths, "--out", tmp_path / "x.zarr"), "--normal-radius"),
+        ((*paths, *sizes, "--out", tmp_path / "x.tif"), ".zarr or .nc"),
+        ((*paths, "--append", "--out", tmp_path / "x.zarr"), "cannot be added"),
+    ):
+        assert run("series", *typed) == 2
+        assert said in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "mine.zarr").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(
@@ -251,18 +358,13 @@ def test_real_clouds_pass(
     assert summary["volume"]["net_m3"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_a_real_pair_that_shares_little_is_refused(
+def test_real_scans_of_two_places_are_refused(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = shared_data / "clouds" / "libpointmatcher"
-    names = ("car_cloud401", "car_cloud400")
-    files = [folder / f"{name}.csv" for name in names]
-    assert run("thin", *files, "--voxel", 0.3, "--to", "ply", "--out", tmp_path) == 0
-    capsys.readouterr()
-    thinned = [tmp_path / f"{name}.ply" for name in names]
-    # Two frames of a moving scanner share a sixth of their points at this density: too little to be trusted.
-    assert run("register", *thinned, "--max-distance", 3, "--out", tmp_path / "fitted.ply", "--json") == 2
+    files = [folder / "car_cloud401.csv", folder / "cloud_0.vtk"]
+    assert run("register", *files, "--max-distance", 3, "--out", tmp_path / "fitted.ply", "--json") == 2
     (row,) = json.loads(capsys.readouterr().out)
     assert row["state"] == "failed"
-    assert "converge" in row["error"] or "overlap" in row["error"], row["error"]
+    assert "converge" in row["error"] or "no motion lays" in row["error"] or "within 3 m" in row["error"], row["error"]
     assert not (tmp_path / "fitted.ply").exists()

@@ -62,12 +62,13 @@ def test_a_kind_is_a_whole_schema(name: str) -> None:
 
 
 def test_products_have_a_style_and_a_label_for_everything() -> None:
+    from sxrisk.assess.goaf_jobs.subsidence import SUBSIDENCE_ZONE
     from sxrisk.products.kinds import KIND_STYLES
     from sxrisk.products.text import text_catalogue
     from sxrisk.reach import RISK_ZONE
 
-    # Zones of risk are no kind of file: a run computes them.
-    shown = {*KINDS, RISK_ZONE}
+    # Zones of risk and of movement are no kinds of file: a run computes them.
+    shown = {*KINDS, RISK_ZONE, SUBSIDENCE_ZONE}
     assert set(KIND_STYLES) == shown == set(text_catalogue()["kind"])
     colours = [style.colour for style in KIND_STYLES.values()]
     assert len(set(colours)) == len(colours)

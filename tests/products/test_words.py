@@ -258,3 +258,12 @@ def test_codes_inside_the_report_on_the_data_become_words() -> None:
     assert quality_words(table, "en")["sentence"].iloc[0] == (
         "Noted while layer pipes was read: the encoding was inferred (read as GBK)"
     )
+
+
+def test_grades_that_only_advise_and_zones_of_collapse_read_as_such() -> None:
+    site = {"subject_name": "采空区", "metric": "tilt", "measured": 20.1, "required": 10.0, "unit": "mm/m",
+            "deficit": 10.1, "status": "advisory", "effect": "classification", "result": "unstable"}  # fmt: skip
+    assert finding_sentence(site, "zh") == "采空区 的倾斜为 20.1 mm/m（判定界限 10.0 mm/m），定级结果：不稳定。"
+    zone = {"subject_name": "采空区", "object_name": "楼", "metric": "collapse_zone", "measured": 3.0, "required": 49.0,
+            "unit": "m", "deficit": 46.0, "status": "advisory"}  # fmt: skip
+    assert finding_sentence(zone, "zh") == "楼 距 采空区 边界 3.00 m，在其影响距离 49.0 m 之内。"

@@ -14,6 +14,7 @@ from sxrisk.reach.subsidence import (
     movement_boundary,
     subsidence_at,
     subsidence_basin,
+    surface_points,
     terrain_boundary,
 )
 
@@ -51,13 +52,13 @@ def test_known_parameters_come_back_within_their_errors() -> None:
 def test_errors_are_as_large_as_they_are_said_to_be() -> None:
     truth = subsidence_at([panel(TRUE)], lines())["subsidence_mm"].to_numpy()
     off = []
-    for seed in range(40):
+    for seed in range(24):
         noise = np.random.default_rng(seed).normal(0, 10.0, len(truth))
         fit = fit_rock([panel(GUESS)], lines(), truth + noise, sigma_mm=10.0)
         error = fit.table["value"].to_numpy() - [getattr(TRUE, name) for name in fit.names]
         off.append(error @ np.linalg.solve(fit.covariance, error))
     # Squared distances in units of the covariance: chi-square with three degrees of freedom, mean 3.
-    assert 2.0 < np.mean(off) < 4.2
+    assert 1.8 < np.mean(off) < 4.4
 
 
 def test_what_the_data_cannot_tell_is_said() -> None:
@@ -75,6 +76,30 @@ def test_what_the_data_cannot_tell_is_said() -> None:
         fit_rock([panel(GUESS)], middle + 9000.0, seen)
     with pytest.raises(ParameterError, match="'beta' is no parameter"):
         fit_rock([panel(GUESS)], middle, seen, fixed=("beta",))
+
+
+def test_a_measured_difference_surface_gives_the_parameters_back_with_honest_errors() -> None:
+    basin = subsidence_basin([panel(TRUE)], 10.0, bounds=(-250, -250, 750, 670))
+    rng = np.random.default_rng(7)
+    # Errors of 60 mm that are alike over 40 m, as registration and interpolation leave them.
+    shape = basin["subsidence_mm"].shape
+    coarse = rng.normal(0.0, 60.0, (shape[0] // 4 + 1, shape[1] // 4 + 1))
+    noise = np.kron(coarse, np.ones((4, 4)))[: shape[0], : shape[1]]
+    difference = -(basin["subsidence_mm"] + noise) / 1000.0
+    dump = shapely.box(300, 200, 420, 320)
+    x, y = np.meshgrid(basin["x"], basin["y"])
+    difference = difference.where(~shapely.contains_xy(dump, x, y), 12.0).where(x > -200)
+    places, down = surface_points(difference, 40.0, outside=dump)
+    assert len(places) < 0.08 * difference.size
+    fit = fit_rock([panel(GUESS)], places, down)
+    table = fit.table.set_index("parameter")
+    for name in fit.names:
+        assert abs(table.loc[name, "value"] - getattr(TRUE, name)) < 3.5 * table.loc[name, "sigma"], name
+    # Every cell taken for itself claims errors several times smaller.
+    crowded = fit_rock([panel(GUESS)], *surface_points(difference, 10.0, outside=dump)).table.set_index("parameter")
+    assert (crowded["sigma"] < 0.5 * table["sigma"]).all()
+    with pytest.raises(GeometryError, match="no known cell"):
+        surface_points(difference * np.nan, 40.0)
 
 
 def test_boundaries_by_limits_lie_where_the_closed_form_says() -> None:
@@ -119,6 +144,10 @@ def test_lines_come_out_of_flat_and_sloping_ground_where_geometry_says() -> None
     assert sloping.bounds[2] - 400 == pytest.approx(280.0 / (rise - 0.2), abs=0.5)
     assert -sloping.bounds[0] == pytest.approx(200.0 / (rise + 0.2), abs=0.5)
     assert terrain_boundary(goaf, 700.0, 90.0, flat).equals(goaf)
+    # A seam that goes down to the east by a tenth: lines start lower there and come out farther.
+    dipping = terrain_boundary(goaf, 700.0, 60.0, flat, dip_deg=np.degrees(np.arctan(0.1)), dip_azimuth_deg=90.0)
+    assert dipping.bounds[2] - 400 == pytest.approx(220.0 / rise, abs=0.5)
+    assert -dipping.bounds[0] == pytest.approx(180.0 / rise, abs=0.5)
     with pytest.raises(GeometryError, match="stands above the terrain"):
         terrain_boundary(goaf, 950.0, 60.0, flat)
     with pytest.raises(GeometryError, match="does not come out inside the terrain"):

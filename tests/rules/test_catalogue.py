@@ -218,6 +218,8 @@ PIT-DIFF-H 0 m X advisory
 DUMP-RATE 250 mm/d V advisory
 GOAF-ZONE 0 m G+ must_comply
 GOAF-ACTIVE 1.67 mm/d G+ classification
+GOAF-BASIN 10 mm G+ classification
+GOAF-COLLAPSE 0 m G advisory
 GS-HM 30 1 V classification
 GS-TILT 10 mm/m V classification
 GS-CURV 0.6 1e-3/m V classification
@@ -239,6 +241,15 @@ GO-AGE-HU 730 d G classification
 GO-AGE-SB 730 d G classification
 GO-AGE-MB 1095 d G classification
 GO-AGE-HB 1460 d G classification
+GR-SPAN 1.0 1 G+ advisory
+GR-LOAD 1.0 1 G+ advisory
+GR-BEAM 1.0 1 G advisory
+GR-ARCH 1.0 1 G+ advisory
+GR-CROWN 1.0 1 G+ advisory
+PIL-LP-F 1.0 1 G classification
+PIL-LP-U 1.4 1 G classification
+PIL-COAL-L 1.5 1 G advisory
+PIL-COAL-H 2.0 1 G advisory
 PLAN-800 800 m G advisory
 """
 # What the split tables ask of a feature, typed the same way.
@@ -279,10 +290,10 @@ INNER = dict.fromkeys(CROSSED, 0.0) | {"P-35b": 5.0, "HP-50": 5.0, "UG-7-1": 0.5
 MAJOR = {"DUMP-2H", "MH-PIT-200", "MH-DUMP-200", "MH-ANGLE", "MH-DUMP-1-5", "CM-ANGLE"}
 # Standards whose edition or date does not stand on the page.
 UNDATED = {"oil_depot_pipelines", "power_facilities_rules", "mine_safety_notice", "coal_mine_safety_code",
-           "coal_chemical_fire_code", "gb50778"}  # fmt: skip
+           "coal_chemical_fire_code", "gb50778", "goaf_roofs", "goaf_pillars"}  # fmt: skip
 # Engines with tables of their own are checked against the page in their own tests.
-TABLED = ("airblast", "blast_vibration", "hazard_installation", "high_consequence", "individual_risk", "location_class",
-          "tailings_class")  # fmt: skip
+TABLED = ("airblast", "blast_vibration", "graded", "hazard_installation", "high_consequence", "individual_risk",
+          "location_class", "tailings_class")  # fmt: skip
 
 OWN = """
 [standard]

@@ -37,6 +37,7 @@ CATALOGUE = load_catalogue(values=VALUES)
 ELSEWHERE = {
     "airblast",
     "blast_vibration",
+    "graded",
     "hazard_installation",
     "high_consequence",
     "individual_risk",

@@ -32,6 +32,18 @@ def hill(seed: int, n: int = 20_000, noise: float = 0.006) -> Array:
     return np.column_stack([x, y, z]) + rng.normal(0, noise, (n, 3))
 
 
+def bent(points: Array, height_m: float, seed: int) -> Array:
+    """Points (n, 3) with an error in height that neighbours share over about two metres."""
+    if height_m == 0.0:
+        return points
+    rng = np.random.default_rng(90_000 + seed)
+    wave = rng.normal(0, 0.6, (60, 2))
+    phase = points[:, :2] @ wave.T + rng.uniform(0, 2 * np.pi, 60)
+    raised = points.copy()
+    raised[:, 2] += height_m * np.sqrt(2 / 60) * np.cos(phase).sum(axis=1)
+    return raised
+
+
 def plane(seed: int, n: int = 20_000) -> Array:
     """A level floor."""
     rng = np.random.default_rng(seed)

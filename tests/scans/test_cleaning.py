@@ -1,11 +1,10 @@
-"""Outliers, floating clusters, bushes and machines, registration."""
+"""Outliers, floating clusters, bushes and machines."""
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
-from sxrisk.errors import GeometryError, ParameterError
-from sxrisk.scans import Scan, clean, ground, register
+from sxrisk.errors import ParameterError
+from sxrisk.scans import Scan, clean, ground
 
 Array = np.ndarray
 ORIGIN = np.array([512000.0, 4123000.0, 1200.0])
@@ -56,28 +55,3 @@ def test_ground_keeps_benches_and_takes_what_stands_on_them() -> None:
     assert bare[len(terrain) + 800 :].mean() < 0.35  # a bush on a bench face is hidden in what the slope allows
     with pytest.raises(ParameterError, match="object_m at least two cells"):
         ground(Scan(terrain), cell_m=1.0, object_m=1.0)
-
-
-def test_known_motion_is_recovered_with_a_tenth_of_the_ground_moved() -> None:
-    fixed, later = cloud(1), cloud(2)
-    patch = (np.abs(later[:, 0] - 60) < 30) & (np.abs(later[:, 1]) < 35)
-    later[patch, 2] -= 0.05
-    assert 0.08 < patch.mean() < 0.13
-    turn = Rotation.from_rotvec([1e-4, -1.2e-4, 1.3e-4]).as_matrix()
-    shift = np.array([0.010, -0.010, 0.005])
-    moved = later @ turn.T + shift
-    motion = register(Scan(moved + ORIGIN, stations=[ORIGIN + 5]), Scan(fixed + ORIGIN))
-    left = motion.move(moved + ORIGIN) - (later + ORIGIN)
-    assert np.sqrt((left**2).sum(axis=1).mean()) < 1e-3
-    assert Rotation.from_matrix(motion.matrix[:3, :3] @ turn).magnitude() < 1e-4
-    assert motion.converged
-    assert 0.0 < motion.sigma_m < 1e-3
-    on_patch = (np.abs(motion.points[:, 0] - ORIGIN[0] - 60) < 27) & (np.abs(motion.points[:, 1] - ORIGIN[1]) < 32)
-    assert motion.stable[on_patch].mean() < 0.1
-    applied = motion.apply(Scan(moved + ORIGIN, stations=[ORIGIN + 5]))
-    assert applied.registration_sigma_m == motion.sigma_m
-
-
-def test_other_place_is_refused() -> None:
-    with pytest.raises(GeometryError, match=r"expected at least 100: scans of the same place"):
-        register(Scan(cloud(1, 5000) + np.array([500, 0, 0])), Scan(cloud(2, 5000)))

@@ -49,6 +49,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
         e57.write_scan_raw({f"cartesian{axis}": XYZ[:, i].copy() for i, axis in enumerate("XYZ")})
     files[".e57"] = (folder / "a.e57").read_bytes()
     files[".ply"] = write_scan(Scan(XYZ), folder / "a.ply").read_bytes()
+    files[".vtp"] = write_scan(Scan(XYZ), folder / "a.vtp").read_bytes()
     files[".pcd"] = PCD.format("binary").encode() + XYZ[:3].astype("<f4").tobytes()
     files |= dict.fromkeys((".xyz", ".csv", ".txt", ".asc", ".pts"), TEXT.encode())
     files[".ptx"] = PTX.encode()

@@ -148,5 +148,5 @@ def test_bad_input_is_refused() -> None:
         graph_faces(faces(), ROCK | {"factor_a": 1.2})
     with pytest.raises(ParameterError, match="the form is 'laubscher'; expected potvin or mathews"):
         gravity_factor_c(30, form="laubscher")
-    with pytest.raises(ParameterError, match="the probability is 1; expected between 0 and 1"):
+    with pytest.raises(ParameterError, match="probability: the value is 1; expected above 0, below 1"):
         hydraulic_radius_at_m(1, 5.0)

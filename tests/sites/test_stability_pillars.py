@@ -52,6 +52,18 @@ def test_stress_by_hand() -> None:
         pillar_stress_mpa(120, unit_weight_kn_m3=25, plan_area_m2=36, tributary_area_m2=[40, 18])
 
 
+def test_published_examples() -> None:
+    # An entrance examination for mining engineers: widening galleries takes the extraction from 0.15 to 0.25, and the
+    # stress on pillars grows by 13.33 %.
+    before, after = (
+        pillar_stress_mpa(100, unit_weight_kn_m3=25, plan_area_m2=1 - taken, tributary_area_m2=1.0)
+        for taken in (0.15, 0.25)
+    )
+    assert 100 * (after / before - 1) == pytest.approx(13.33, abs=0.005)
+    # The case that a public package of mining formulas is tested with: w 10 m, h 5 m, 100 MPa give 136 MPa.
+    assert bieniawski_mpa(10, 5, in_situ_strength_mpa=100) == pytest.approx(136.0)
+
+
 def test_each_strength_by_hand() -> None:
     # 30 x (0.778 + 0.222 x 2) = 30 x 1.222
     assert obert_duvall_mpa(6, 3, cube_strength_mpa=30) == pytest.approx(36.66)
@@ -252,6 +264,9 @@ def test_pillars_outside_or_touching_are_refused() -> None:
     with pytest.raises(GeometryError, match="pillar 1: it touches pillar 2; expected pillars apart"):
         tributary_areas([box(1, 1, 2, 2), box(2, 1, 3, 2)], box(0, 0, 10, 10))
     with pytest.raises(ParameterError, match=r"the spacing is 0.25 m and the narrowest bord 0.2 m; expected a spacing"):
-        tributary_areas([box(1, 1, 2, 2), box(2.2, 1, 3, 2)], box(0, 0, 10, 10))
+        tributary_areas([box(1, 1, 2, 2), box(2.2, 1, 3, 2)], box(0, 0, 10, 10), spacing_m=0.25)
+    # Left to itself the spacing follows the bord.
+    close = tributary_areas([box(1, 1, 2, 2), box(2.2, 1, 3.2, 2)], box(0, 0, 4.2, 3))["tributary_area_m2"]
+    assert close[0] == pytest.approx(close[1], rel=0.01)
     with pytest.raises(ParameterError, match="the spacing is 0"):
         tributary_areas([], box(0, 0, 1, 1), spacing_m=0)

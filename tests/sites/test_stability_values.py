@@ -12,7 +12,6 @@ from sxrisk.sites.stability import (
     PARAMETERS,
     REASONS,
     as_value,
-    class_boundaries,
     lognormal,
     methods_table,
     normal,
@@ -131,10 +130,3 @@ def test_every_method_says_what_it_needs_and_how_sure_it_is() -> None:
             assert bool(method.not_applied) == (method.evidence == "X")
             assert not method.not_applied or method.not_applied in REASONS
     assert methods_table()["method"].is_unique
-
-
-def test_printed_classes_join_without_gap() -> None:
-    rows = class_boundaries().query("method == 'lunder_pakalnis'").sort_values("low")
-    assert rows["low"].tolist() == [-np.inf, 1.0, 1.4]
-    assert rows["high"].tolist() == [1.0, 1.4, np.inf]
-    assert set(rows["evidence"]) == {"G"}

@@ -22,6 +22,7 @@ from sxrisk.assess.scan_jobs.epochs import bodies_file, change_folder
 from sxrisk.assess.scan_jobs.filters import clean_file, ground_file
 from sxrisk.assess.scan_jobs.motion import register_file, register_stations_file
 from sxrisk.assess.scan_jobs.opening import MESH_ENDINGS, POINT_ENDINGS, FileJob, Reading, is_mesh, planned_outputs
+from sxrisk.assess.scan_jobs.series import SERIES_ENDINGS, series_file
 from sxrisk.assess.scan_jobs.surfaces import grid_file, mesh_file
 from sxrisk.assess.scan_jobs.view import view_file
 from sxrisk.assess.scan_jobs.volume import volume_file
@@ -29,6 +30,7 @@ from sxrisk.assess.scan_jobs.volume import volume_file
 __all__ = [
     "MESH_ENDINGS",
     "POINT_ENDINGS",
+    "SERIES_ENDINGS",
     "FileJob",
     "Reading",
     "bodies_file",
@@ -42,6 +44,7 @@ __all__ = [
     "planned_outputs",
     "register_file",
     "register_stations_file",
+    "series_file",
     "thin_file",
     "view_file",
     "volume_file",

@@ -24,7 +24,7 @@ def convert_file(
     control_scale: bool = False,
     to_crs: str | None = None,
     to_vertical_crs: str | None = None,
-    coordinate_step_m: float = 0.001,
+    coordinate_step_m: float | None = None,
 ) -> dict[str, Any]:
     """Write a cloud as another format, placed by control points or in another system.
 
@@ -44,8 +44,8 @@ def convert_file(
         As `method` and `scale` there.
     to_crs, to_vertical_crs : str, optional
         System of the output; with `control` the one that the targets are in.
-    coordinate_step_m : float
-        Step of LAS and COPC coordinates.
+    coordinate_step_m : float, optional
+        Step of LAS and COPC coordinates; default as of :func:`sxrisk.write_scan`.
 
     Returns
     -------

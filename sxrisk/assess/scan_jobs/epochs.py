@@ -5,16 +5,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sxrisk.assess.scan_jobs.filters import write_frame
 from sxrisk.assess.scan_jobs.opening import AS_STATED, Reading, union_of
 from sxrisk.assess.scan_jobs.streaming import moved
-from sxrisk.change import ComparisonResult, M3C2Result, compare_scans, m3c2, moving_bodies
+from sxrisk.change import ComparisonResult, ScannerErrors, compare_scans, label_bodies, m3c2
 from sxrisk.errors import ParameterError
-from sxrisk.scans import Cloud, Registration, Scan, whole_file
+from sxrisk.scans import Cloud, Registration, whole_file
 
-__all__ = ["bodies_file", "change_folder", "result_of"]
+__all__ = ["bodies_file", "change_folder"]
 
 
 def change_folder(
@@ -26,6 +24,7 @@ def change_folder(
     registration: str | None = None,
     stable: str | None = None,
     outline: str | None = None,
+    scanner: tuple[float | None, float, float, float] | None = None,
     resume: bool = False,
     executor: Executor | None = None,
     progress: Any = None,
@@ -47,6 +46,9 @@ def change_folder(
         A ``registration.json`` to apply instead.
     stable, outline : str, optional
         Files of polygons: ground that did not move; where volumes are counted.
+    scanner : tuple of 4 floats, optional
+        1 sigma of range (None: that of the files), horizontal and vertical angle, and beam, of
+        :class:`sxrisk.change.ScannerErrors`; for ``lod="ep"``.
     resume, executor, progress
         As of :func:`sxrisk.change.compare_scans`.
     **choices
@@ -66,6 +68,7 @@ def change_folder(
         register=motion,
         stable=union_of(stable, before.crs),
         outline=union_of(outline, before.crs),
+        scanner=None if scanner is None else ScannerErrors(*scanner),
         resume=resume,
         executor=executor,
         progress=progress,
@@ -76,6 +79,7 @@ def change_folder(
     return {
         "core_points": change["core_points"],
         "significant": change["significant"],
+        **{name: change[name] for name in ("significant_fdr",) if name in change},
         "registration_sigma_m": "unknown" if known["unknown"] else known["sigma_m"],
         **{name: volume[name] for name in ("cut_m3", "fill_m3", "net_m3", "sigma_m3") if name in volume},
     }
@@ -91,6 +95,7 @@ def bodies_file(
     normal_radius_m: float | tuple[float, ...] | None = None,
     cylinder_radius_m: float | None = None,
     max_depth_m: float | None = None,
+    meshes: str | None = None,
     **choices: Any,
 ) -> dict[str, Any]:
     """List the bodies that moved between two epochs: :func:`sxrisk.change.moving_bodies` from files.
@@ -107,6 +112,8 @@ def bodies_file(
         Folder that :func:`change_folder` made of the two; else M3C2 is computed with the sizes given.
     core_spacing_m, normal_radius_m, cylinder_radius_m, max_depth_m
         As of :func:`sxrisk.m3c2`; needed without `change`.
+    meshes : str, optional
+        Folder for a closed mesh of each body, ``B1.ply`` and so on.
     **choices
         Keywords of :func:`sxrisk.change.moving_bodies`.
 
@@ -121,7 +128,7 @@ def bodies_file(
         after: Cloud = opened
         if change is not None:
             compared = ComparisonResult.open(change)
-            result = result_of(compared)
+            result = compared.m3c2()
             if compared.file("registration.json").is_file():
                 after = moved(opened, Registration.read(compared.file("registration.json")).apply)
         elif normal_radius_m is None or cylinder_radius_m is None or max_depth_m is None:
@@ -139,7 +146,10 @@ def bodies_file(
                 cylinder_radius_m=cylinder_radius_m,
                 max_depth_m=max_depth_m,
             )
-        bodies = moving_bodies(result, before, after, **choices)
+        found = label_bodies(result, before, after, **choices)
+    bodies = found.table
+    if meshes is not None:
+        found.write_meshes(meshes)
     if output.suffix.lower() == ".gpkg":
         write_frame(bodies, output)
     else:
@@ -147,33 +157,3 @@ def bodies_file(
             bodies.drop(columns="geometry").to_csv(partial, index=False, encoding="utf-8-sig")
     named = {f"bodies_{kind}": int(n) for kind, n in bodies["class"].value_counts().items()}
     return {"bodies": len(bodies), **named}
-
-
-def result_of(compared: ComparisonResult) -> M3C2Result:
-    """The change at the core points of a comparison's folder, as :func:`sxrisk.m3c2` returns it.
-
-    Parameters
-    ----------
-    compared : ComparisonResult
-        Of a finished folder.
-    """
-    points: Scan = compared.change()
-    values = points.attributes
-    known = compared.summary["registration"]
-    return M3C2Result(
-        core_points=np.asarray(points.xyz),
-        normals=np.column_stack([values[f"normal_{axis}"] for axis in "xyz"]).astype(np.float64),
-        distance=values["distance_m"].astype(np.float64),
-        lod95=values["lod95_m"].astype(np.float64),
-        n_reference=values["n_reference"].astype(np.int32),
-        n_compared=values["n_compared"].astype(np.int32),
-        std_reference=values["std_reference_m"].astype(np.float64),
-        std_compared=values["std_compared_m"].astype(np.float64),
-        significant=values["significant"].astype(bool),
-        reason=values["reason"].astype(np.uint8),
-        registration_sigma_m=float(known["sigma_m"]),
-        registration_unknown=bool(known["unknown"]),
-        crs=points.crs,
-        vertical_crs=points.vertical_crs,
-        parameters=dict(compared.summary["parameters"]),
-    )

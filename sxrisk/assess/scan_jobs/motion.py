@@ -45,7 +45,7 @@ def register_file(
     targets_only : bool
         The targets alone decide.
     coarse : bool
-        Search for the start by features.
+        Search for the start by features at once, not only where the stated position does not fit.
     max_distance_m : float
         Pairs farther apart never count, metres.
     map_cell_m : float
@@ -68,7 +68,7 @@ def register_file(
             stable=union_of(stable, fixed.crs),
             targets=None if targets is None else read_table(targets),
             surface=not targets_only,
-            coarse=coarse,
+            coarse=True if coarse else "auto",
             max_distance_m=max_distance_m,
         )
         if not motion.converged:

@@ -33,7 +33,9 @@ def parts_of(cloud: Cloud, size: int) -> Iterator[tuple[Scan, NDArray[np.int64]]
 class _Changed:
     """A cloud's points after a change, as a source that is read in pieces."""
 
-    def __init__(self, cloud: Cloud, change: Change, n_points: int, names: Sequence[str]) -> None:
+    def __init__(
+        self, cloud: Cloud, change: Change, n_points: int, names: Sequence[str], quantum: Quantum | None
+    ) -> None:
         self._cloud, self._change = cloud, change
         self.name, self.n_points = cloud.source, n_points
         self.attribute_names = tuple(names)
@@ -42,7 +44,7 @@ class _Changed:
         self.range_sigma_m: float | None = None
         self.registration_sigma_m: float | None = None
         self.bounds: Bounds | None = None
-        self.quantum: Quantum | None = None
+        self.quantum = quantum
 
     def pieces(
         self, size: int, *, box: Sequence[float] | None = None, attributes: Sequence[str] | None = None
@@ -55,7 +57,13 @@ class _Changed:
 
 
 def streamed(
-    cloud: Cloud, change: Change, *, n_points: int | None = None, added: Sequence[str] = (), like: Cloud | None = None
+    cloud: Cloud,
+    change: Change,
+    *,
+    n_points: int | None = None,
+    added: Sequence[str] = (),
+    like: Cloud | None = None,
+    quantum: Quantum | None = None,
 ) -> Scan:
     """A lazy scan of what a change makes of a cloud.
 
@@ -71,9 +79,11 @@ def streamed(
         Attributes that the change adds.
     like : Scan or TiledScan, optional
         Whose systems, stations and uncertainties the result has; default the cloud's.
+    quantum : Quantum, optional
+        Lattice that the changed coordinates still are on.
     """
     names = [*cloud.attribute_names, *(name for name in added if name not in cloud.attribute_names)]
-    source = _Changed(cloud, change, cloud.n_points if n_points is None else n_points, names)
+    source = _Changed(cloud, change, cloud.n_points if n_points is None else n_points, names, quantum)
     return Scan.from_source(source, **_described(like or cloud))
 
 
@@ -84,7 +94,8 @@ def chosen(cloud: Cloud, keep: NDArray[np.bool_], **columns: NDArray[Any]) -> Sc
         mask = keep[rows]
         return part.select(mask).with_attributes(**{name: values[rows[mask]] for name, values in columns.items()})
 
-    return streamed(cloud, change, n_points=int(keep.sum()), added=tuple(columns))
+    lattice = getattr(cloud, "quantum", None)
+    return streamed(cloud, change, n_points=int(keep.sum()), added=tuple(columns), quantum=lattice)
 
 
 def moved(cloud: Cloud, apply: Callable[[Scan], Scan]) -> Scan:

@@ -11,6 +11,7 @@ from sxrisk.assess.scan_jobs.opening import AS_STATED, Reading, beside
 from sxrisk.errors import ParameterError
 from sxrisk.surfaces import (
     Mesh,
+    bake_texture,
     colour_mesh,
     contours,
     fill_gaps,
@@ -28,6 +29,7 @@ from sxrisk.surfaces import (
 
 __all__ = ["elevation_of", "grid_file", "mesh_file"]
 
+TEXTURED = (".glb", ".obj")
 INTERPOLATED = ("idw", "natural_neighbour", "tin")
 
 
@@ -137,6 +139,8 @@ def mesh_file(
     max_faces: int | None = None,
     towards: tuple[float, ...] | None = None,
     colour: bool = False,
+    texture: bool = False,
+    texel_m: float | None = None,
 ) -> dict[str, Any]:
     """Write the mesh of a cloud and check it.
 
@@ -162,6 +166,11 @@ def mesh_file(
         Simplify to so many faces; how far that moved the surface is measured.
     colour : bool
         Vertices get the colours of the points around them.
+    texture : bool
+        A picture of the colours, finer than the vertices: in a .glb, or beside an .obj; as
+        :func:`sxrisk.surfaces.bake_texture`.
+    texel_m : float, optional
+        Of the picture; asks for it.
 
     Returns
     -------
@@ -174,6 +183,11 @@ def mesh_file(
         If the method is unknown, or an option belongs to another one.
     """
     _check_mesh_options(method, cell_m, spacing_m, max_error_m, max_gap_m)
+    texture = texture or texel_m is not None
+    if texture and output.suffix.lower() not in TEXTURED:
+        raise ParameterError(
+            f"{output.name} holds no texture", where="--texture", expected=f"--to {' or '.join(TEXTURED)}"
+        )
     figures: dict[str, Any] = {}
     with reading.open(inputs, output) as cloud:
         if method == "terrain":
@@ -194,7 +208,11 @@ def mesh_file(
             figures["simplified_by_m"] = mesh_deviation(mesh, whole).max_m
         if colour:
             mesh = colour_mesh(mesh, cloud)
+        if texture:
+            mesh = bake_texture(mesh, cloud, texel_m=texel_m)
     mesh.write(output)
+    if mesh.texture is not None:
+        figures |= {"texel_m": mesh.texture.texel_m, "texture_known_share": mesh.texture.known_share}
     return {**_checked(mesh), **figures}
 
 

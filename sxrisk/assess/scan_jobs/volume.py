@@ -134,29 +134,14 @@ def volume_file(
 def _grid(path: Path, cell_m: float | None, reading: Reading, output: Path) -> tuple[Any, float | None]:
     """Elevation grid of a file and the registration uncertainty that it states."""
     if path.suffix.lower() in RASTERS:
-        return _raster(path, reading), None
+        # One of our own in local coordinates states no system, as the scan it was made of.
+        return read_dem(path, crs=reading.crs, vertical_crs=reading.vertical_crs, require_crs=False), None
     if cell_m is None:
         raise ParameterError(
             f"{path.name} is a cloud and needs the size of the cells", where="--cell", expected="metres, e.g. 0.5"
         )
     with reading.open(path, output) as cloud:
         return elevation_of(cloud, cell_m), cloud.registration_sigma_m
-
-
-def _raster(path: Path, reading: Reading) -> Any:
-    """An elevation raster; one of our own in local coordinates states no system, as the scan it was made of."""
-    import rasterio
-    import rioxarray
-
-    try:
-        with rasterio.open(path) as file:
-            local = file.crs is None and reading.crs is None and file.count == 1 and file.transform.e < 0
-    except rasterio.RasterioIOError:
-        local = False
-    if not local:
-        return read_dem(path, crs=reading.crs, vertical_crs=reading.vertical_crs)
-    grid: Any = rioxarray.open_rasterio(path, masked=True)
-    return grid.squeeze("band", drop=True)
 
 
 def _common(sigmas: Sequence[float | None], stated: float | None) -> float | None:

@@ -129,6 +129,10 @@ class Parts:
                     columns = {n.removeprefix("change_"): part[n] for n in part.files if n.startswith("change_")}
                     yield part["xyz"], columns
 
+    def p_values(self) -> Floats:
+        """Probability (m,) that noise alone gives the distance of each core point, in the order of the parts."""
+        return np.concatenate([np.empty(0), *(columns["p_value"] for _, columns in self.change())])
+
     def _heights_of(self, index: int, epoch: str) -> dict[str, Floats]:
         with np.load(part_path(self.folder, index)) as part:
             return {name: part[name] for name in part.files if name.startswith(epoch)}
@@ -145,6 +149,8 @@ class PartsSource:
         Core points in them.
     bounds : Bounds
         Around them.
+    more : dict of str to ndarray, shape (count,)
+        Further columns, in the order of the parts.
     """
 
     stations: Floats | None = None
@@ -153,19 +159,22 @@ class PartsSource:
     registration_sigma_m: float | None = None
     quantum: Quantum | None = None
 
-    def __init__(self, parts: Parts, count: int, bounds: Bounds) -> None:
+    def __init__(self, parts: Parts, count: int, bounds: Bounds, more: dict[str, NDArray[Any]]) -> None:
         self.name = parts.before.source
         self.n_points: int | None = count
         self.bounds: Bounds | None = bounds
-        self._parts = parts
-        self.attribute_names = tuple(next(parts.change())[1])
+        self._parts, self._more = parts, more
+        self.attribute_names = (*next(parts.change())[1], *more)
 
     def pieces(
         self, size: int, *, box: Sequence[float] | None = None, attributes: Sequence[str] | None = None
     ) -> Iterator[Piece]:
         """The core points, part by part, at most `size` at a time."""
         names = self.attribute_names if attributes is None else attributes
+        done = 0
         for xyz, columns in self._parts.change():
+            columns |= {name: values[done : done + len(xyz)] for name, values in self._more.items()}
+            done += len(xyz)
             for start in range(0, len(xyz), size):
                 rows = slice(start, start + size)
                 yield Piece(xyz[rows], {name: columns[name][rows] for name in names})

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,17 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sxrisk.change._plan import plan_m3c2
-from sxrisk.change.comparison.folder import SUMMARY, ComparisonFolder
 from sxrisk.change.comparison.parts import Parts, PartsSource, PartTask, work_on_part
-from sxrisk.change.comparison.result import ComparisonResult
+from sxrisk.change.comparison.result import SUMMARY, ComparisonResult
 from sxrisk.change.comparison.stores import Epoch, epoch_of, identity, moved_store, registered, store_of
 from sxrisk.change.comparison.surface import CoarseGrid, SurfaceChoices, correlated_sigma_m3, make_surfaces
 from sxrisk.change.comparison.tally import Tally, rounded
-from sxrisk.change.detection import LodMethod, Statistic
+from sxrisk.change.detection import LodMethod, Statistic, false_discoveries
 from sxrisk.change.result import REASONS
+from sxrisk.change.scanner import ScannerErrors
 from sxrisk.change.tiles import M3C2Plan
 from sxrisk.errors import GeometryError, ParameterError
 from sxrisk.parallel import ordered_map
+from sxrisk.run_folder import RunFolder, output_errors
 from sxrisk.scans import Registration, Scan, TiledScan, whole_file, write_scan
 from sxrisk.scans.source import Bounds
 from sxrisk.surfaces.grids import lattice_of
@@ -42,10 +44,13 @@ def compare_scans(
     max_depth_m: float,
     core_spacing_m: float = 0.5,
     cell_m: float = 0.5,
-    lod: LodMethod = "t",
+    lod: LodMethod | Literal["ep"] = "t",
     method: Statistic = "mean",
+    scanner: ScannerErrors | tuple[ScannerErrors, ScannerErrors] | None = None,
     min_points: int = 5,
     orientation: Literal["up", "stations"] | Sequence[float] | None = None,
+    fdr: float | None = None,
+    fdr_dependence: Literal["positive", "any"] = "positive",
     registration_sigma_m: float | None = None,
     register: bool | Registration = False,
     stable: Any = None,
@@ -70,8 +75,10 @@ def compare_scans(
         The two epochs, in metres; several scans of one epoch are joined. ``before`` is the reference.
     out : str or Path
         Folder of the result.
-    normal_radius_m, cylinder_radius_m, max_depth_m, core_spacing_m, lod, method, min_points, orientation
+    normal_radius_m, cylinder_radius_m, max_depth_m, core_spacing_m, lod, method, scanner, min_points, orientation
         See :func:`sxrisk.m3c2`.
+    fdr, fdr_dependence
+        See :func:`sxrisk.m3c2`; ``change.laz`` then also has ``p_value`` and ``significant_fdr``.
     cell_m : float
         Cell of the elevation grids, metres; edges at whole multiples.
     registration_sigma_m : float, optional
@@ -134,14 +141,21 @@ def compare_scans(
         "method": method,
         "min_points": min_points,
         "orientation": orientation,
+        "fdr": fdr,
     }
     gridded = {"cell_m": cell_m, "max_gap_m": max_gap_m, "threshold_m": threshold_m, "max_vertices": max_vertices}
     choices = _choices(
-        epochs, {**measured, **gridded, "tile_points": tile_points}, registration_sigma_m, register, stable, outline
+        epochs,
+        {**measured, **gridded, "fdr_dependence": fdr_dependence, "tile_points": tile_points},
+        registration_sigma_m,
+        register,
+        stable,
+        outline,
+        scanner,
     )
-    folder, run = ComparisonFolder(Path(out)), _Run(progress)
-    with folder.locked():
-        folder.start(choices, resume=resume)
+    folder, run = RunFolder(Path(out), mark=SUMMARY, made_by="comparison"), _Run(progress)
+    with folder.locked(), output_errors(folder.partial):
+        _start(folder, choices, resume=resume)
         with run.step("tiles"):
             stores = [
                 store_of(epoch, folder.state / name, tile_points)
@@ -159,6 +173,7 @@ def compare_scans(
             stores[1],
             registration_sigma_m=registration_sigma_m,
             registration=motion if registration_sigma_m is None else None,
+            scanner=scanner,
             **measured,  # type: ignore[arg-type]
         )
         lattice = lattice_of(stores[0], cell_m)
@@ -168,7 +183,8 @@ def compare_scans(
             surface = SurfaceChoices(max_gap_m, threshold_m, sigma, max_vertices, outline)
             volumes, coarse = make_surfaces(parts, lattice, folder.state, surface, run.telling("surfaces"))
         with run.step("write"):
-            change = _write_change(parts, max_depth_m, coarse, folder.partial / "change.laz")
+            changed = None if fdr is None else false_discoveries(parts.p_values(), fdr, dependence=fdr_dependence)
+            change = _write_change(parts, max_depth_m, coarse, folder.partial / "change.laz", changed)
             layers = coarse.layers()
             mesh = _write_mesh(coarse, layers, stores[0], folder.partial)
             correlated = correlated_sigma_m3(layers, coarse.lattice, stores[0], outline)
@@ -223,6 +239,7 @@ def _choices(
     register: bool | Registration,
     stable: Any,
     outline: Any,
+    scanner: ScannerErrors | tuple[ScannerErrors, ScannerErrors] | None,
 ) -> dict[str, Any] | None:
     """Everything that the result depends on, as JSON; None where a scan in memory cannot be named."""
     sources = [identity(epoch) for epoch in epochs]
@@ -235,9 +252,20 @@ def _choices(
         "register": register.to_dict() if isinstance(register, Registration) else register,
         "stable": None if stable is None else stable.wkt,
         "outline": None if outline is None else outline.wkt,
+        "scanner": None if scanner is None else [asdict(one) for one in np.atleast_1d(np.array(scanner, object))],
     }
     plain: dict[str, Any] = json.loads(json.dumps(choices, default=lambda value: np.asarray(value).tolist()))
     return plain
+
+
+def _start(folder: RunFolder, choices: dict[str, Any] | None, *, resume: bool) -> None:
+    """Begin anew, or go on from an interrupted run of the same choices; None is never the same."""
+    path = folder.state / "choices.json"
+    text = json.dumps(choices, sort_keys=True, ensure_ascii=False)
+    same = choices is not None and path.is_file() and path.read_text(encoding="utf-8") == text
+    folder.start(resume=resume and same)
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _measure(
@@ -259,7 +287,9 @@ def _measure(
     return Parts(folder, before, cell_m)
 
 
-def _write_change(parts: Parts, max_depth_m: float, coarse: CoarseGrid, path: Path) -> dict[str, Any]:
+def _write_change(
+    parts: Parts, max_depth_m: float, coarse: CoarseGrid, path: Path, changed: npt.NDArray[np.bool_] | None
+) -> dict[str, Any]:
     """Write the core points, and say what they show."""
     distances = Tally(max_depth_m)
     reasons = np.zeros(len(REASONS), np.int64)
@@ -274,11 +304,13 @@ def _write_change(parts: Parts, max_depth_m: float, coarse: CoarseGrid, path: Pa
         coarse.add_change(xyz, columns["distance_m"], columns["lod95_m"])
     if not count:
         raise GeometryError("there is no core point", expected="a reference with points")
-    source = PartsSource(parts, count, Bounds(*low.tolist(), *high.tolist()))
+    more = {} if changed is None else {"significant_fdr": changed.astype(np.uint8)}
+    source = PartsSource(parts, count, Bounds(*low.tolist(), *high.tolist()), more)
     write_scan(Scan.from_source(source, crs=parts.before.crs, vertical_crs=parts.before.vertical_crs), path)
     return {
         "core_points": count,
         "significant": significant,
+        **({} if changed is None else {"significant_fdr": int(changed.sum())}),
         "distance": distances.summary(),
         "missing": {name: int(n) for name, n in zip(REASONS[1:], reasons[1:], strict=True)},
     }

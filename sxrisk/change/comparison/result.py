@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from sxrisk.change.comparison.folder import SUMMARY
+from sxrisk.change.result import M3C2Result
 from sxrisk.errors import FileFormatError
 from sxrisk.scans import Scan, read_scan
 
-__all__ = ["ComparisonResult"]
+__all__ = ["SUMMARY", "ComparisonResult"]
+
+SUMMARY = "summary.json"
+"""Written last: a folder that has it is whole."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,30 @@ class ComparisonResult:
     def change(self) -> Scan:
         """The core points, lazily: attributes ``distance_m``, ``lod95_m``, ``significant``, ``reason`` and the rest."""
         return read_scan(self.file("change.laz"))
+
+    def m3c2(self) -> M3C2Result:
+        """The change at the core points as :func:`sxrisk.m3c2` returns it, read into memory."""
+        points = self.change()
+        values, known = points.attributes, self.summary["registration"]
+        return M3C2Result(
+            core_points=np.asarray(points.xyz),
+            normals=np.column_stack([values[f"normal_{axis}"] for axis in "xyz"]).astype(np.float64),
+            distance=values["distance_m"].astype(np.float64),
+            lod95=values["lod95_m"].astype(np.float64),
+            n_reference=values["n_reference"].astype(np.int32),
+            n_compared=values["n_compared"].astype(np.int32),
+            std_reference=values["std_reference_m"].astype(np.float64),
+            std_compared=values["std_compared_m"].astype(np.float64),
+            significant=values["significant"].astype(bool),
+            reason=values["reason"].astype(np.uint8),
+            registration_sigma_m=float(known["sigma_m"]),
+            registration_unknown=bool(known["unknown"]),
+            p_value=values["p_value"].astype(np.float64) if "p_value" in values else None,
+            significant_fdr=values["significant_fdr"].astype(bool) if "significant_fdr" in values else None,
+            crs=points.crs,
+            vertical_crs=points.vertical_crs,
+            parameters=dict(self.summary["parameters"]),
+        )
 
     def difference(self) -> xr.DataArray:
         """Later less earlier elevation (y, x), metres, filled gaps included; NaN where unknown."""

@@ -1,5 +1,6 @@
 """``sxrisk scan register``, ``change`` and ``bodies``: several scans of one place."""
 
+from math import radians
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from sxrisk.errors import ParameterError
 if TYPE_CHECKING:
     from sxrisk.assess.scan_jobs import Reading
 
-__all__ = ["bodies", "change", "register"]
+__all__ = ["bodies", "change", "direction", "register", "sizes"]
 
 Moving = Annotated[list[Path], typer.Argument(metavar="MOVING FIXED", help=say("scan.o.moving"), show_default=False)]
 To = Annotated[str, option("--to", "FORMAT", "to", show_default=True)]
@@ -34,7 +35,12 @@ CylinderRadius = Annotated[float, option("--cylinder-radius", "M", "cylinder_rad
 Depth = Annotated[float, option("--depth", "M", "depth")]
 CoreSpacing = Annotated[float, option("--core-spacing", "M", "core_spacing", show_default=True)]
 ChangeCell = Annotated[float, option("--cell", "M", "change_cell", show_default=True)]
-Lod = Annotated[Literal["t", "lague"], option("--lod", None, "lod", show_default=True)]
+Lod = Annotated[Literal["t", "lague", "ep"], option("--lod", None, "lod", show_default=True)]
+ScannerSigmas = Annotated[str | None, option("--scanner", "H,V[,BEAM]", "scanner")]
+Fdr = Annotated[float | None, option("--fdr", "SHARE", "fdr")]
+FdrDependence = Annotated[
+    Literal["positive", "any"], option("--fdr-dependence", None, "fdr_dependence", show_default=True)
+]
 Statistic = Annotated[Literal["mean", "median"], option("--statistic", None, "statistic", show_default=True)]
 MinPoints = Annotated[int, option("--min-points", "N", "change_points", show_default=True)]
 Orientation = Annotated[str | None, option("--orientation", "WAY", "orientation")]
@@ -48,6 +54,10 @@ Change = Annotated[Path | None, option("--change", "DIR", "change")]
 OwnNormalRadius = Annotated[list[float] | None, option("--normal-radius", "M", "normal_radius")]
 OwnCylinderRadius = Annotated[float | None, option("--cylinder-radius", "M", "cylinder_radius")]
 OwnDepth = Annotated[float | None, option("--depth", "M", "depth")]
+AlongSurface = Annotated[bool, option("--along-surface/--no-along-surface", None, "along_surface", show_default=True)]
+Window = Annotated[float | None, option("--window", "M", "window")]
+MaxMotion = Annotated[float | None, option("--max-motion", "M", "max_motion")]
+Meshes = Annotated[Path | None, option("--meshes", "DIR", "meshes")]
 MinArea = Annotated[float | None, option("--min-area", "M2", "min_area")]
 
 
@@ -101,9 +111,12 @@ def change(
     core_spacing: CoreSpacing = 0.5,
     cell: ChangeCell = 0.5,
     lod: Lod = "t",
+    scanner: ScannerSigmas = None,
     statistic: Statistic = "mean",
     min_points: MinPoints = 5,
     orientation: Orientation = None,
+    fdr: Fdr = None,
+    fdr_dependence: FdrDependence = "positive",
     pair_sigma: PairSigma = None,
     register: Register = False,
     registration: Given = None,
@@ -116,10 +129,9 @@ def change(
     from sxrisk.assess.scan_batch import ScanTask
     from sxrisk.assess.scan_jobs import change_folder
 
-    named = orientation in (None, "up", "stations")
     parameters = {
         "reading": reading,
-        "normal_radius_m": _sizes(normal_radius),
+        "normal_radius_m": sizes(normal_radius),
         "cylinder_radius_m": cylinder_radius,
         "max_depth_m": depth,
         "core_spacing_m": core_spacing,
@@ -127,7 +139,10 @@ def change(
         "lod": lod,
         "method": statistic,
         "min_points": min_points,
-        "orientation": orientation if named else numbers(orientation, "--orientation", 3),
+        "scanner": _scanner(scanner),
+        "fdr": fdr,
+        "fdr_dependence": fdr_dependence,
+        "orientation": direction(orientation),
         "registration_sigma_m": pair_sigma,
         "register": register,
         "registration": _text(registration),
@@ -157,6 +172,10 @@ def bodies(
     depth: OwnDepth = None,
     core_spacing: CoreSpacing = 0.5,
     min_area: MinArea = None,
+    along_surface: AlongSurface = True,
+    window: Window = None,
+    max_motion: MaxMotion = None,
+    meshes: Meshes = None,
 ) -> None:
     """List the bodies that moved."""
     from sxrisk.assess.scan_jobs import bodies_file
@@ -164,17 +183,34 @@ def bodies(
     parameters: dict[str, Any] = {
         "reading": reading,
         "change": _text(change),
-        "normal_radius_m": _sizes(normal_radius),
+        "normal_radius_m": sizes(normal_radius),
         "cylinder_radius_m": cylinder_radius,
         "max_depth_m": depth,
         "core_spacing_m": core_spacing,
+        "along_surface": along_surface,
+        "window_m": window,
+        "max_motion_m": max_motion,
+        "meshes": _text(meshes),
     }
     if min_area is not None:
         parameters["min_area_m2"] = min_area
     each(bodies_file, [after], out, ".gpkg", batch, parameters, beside=[before], known=(".gpkg", ".csv"))
 
 
-def _sizes(radii: list[float] | None) -> float | tuple[float, ...] | None:
+def _scanner(angles: str | None) -> tuple[float | None, ...] | None:
+    """Errors of a scanner whose range the files state, in radians where degrees were typed."""
+    typed = numbers(angles, "--scanner", 2, 3)
+    return None if typed is None else (None, *(radians(angle) for angle in (*typed, 0.0)[:3]))
+
+
+def direction(orientation: str | None) -> Any:
+    """A way by its name, or three numbers."""
+    named = orientation in (None, "up", "stations")
+    return orientation if named else numbers(orientation, "--orientation", 3)
+
+
+def sizes(radii: list[float] | None) -> float | tuple[float, ...] | None:
+    """One radius, several, or None where none was typed."""
     return None if not radii else radii[0] if len(radii) == 1 else tuple(radii)
 
 

@@ -1,7 +1,8 @@
 """``sxrisk scan convert``, ``thin``, ``clean`` and ``ground``: clouds in, clouds out."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sxrisk.cli.scan.batch import each, work_through
 from sxrisk.cli.scan.options import Batch, Files, OutFile, option, shared
@@ -22,7 +23,7 @@ ControlMethod = Annotated[
 ControlScale = Annotated[bool, option("--control-scale", None, "control_scale")]
 ToCrs = Annotated[str | None, option("--to-crs", "CRS", "to_crs")]
 ToVerticalCrs = Annotated[str | None, option("--to-vertical-crs", "CRS", "to_vertical_crs")]
-Step = Annotated[float, option("--step", "M", "step", show_default=True)]
+Step = Annotated[float | None, option("--step", "M", "step")]
 CleanMethod = Annotated[
     Literal["local", "statistical", "radius", "none"], option("--method", None, "clean_method", show_default=True)
 ]
@@ -57,13 +58,12 @@ def convert(
     control_scale: ControlScale = False,
     to_crs: ToCrs = None,
     to_vertical_crs: ToVerticalCrs = None,
-    step: Step = 0.001,
+    step: Step = None,
 ) -> None:
     """Write scans as another format."""
     from sxrisk.assess.scan_batch import ScanTask
     from sxrisk.assess.scan_jobs import POINT_ENDINGS, convert_file, planned_outputs
 
-    ending = f".{to.removeprefix('.')}"
     parameters = {
         "reading": reading,
         "voxel_m": voxel,
@@ -75,26 +75,18 @@ def convert(
         "coordinate_step_m": step,
     }
     if merge:
-        (output,) = planned_outputs(files[:1], out, ending, known=POINT_ENDINGS)
+        (output,) = planned_outputs(files[:1], out, _ending(to), known=POINT_ENDINGS)
         work_through(convert_file, [ScanTask(tuple(files), output, parameters)], batch, named=[output.name])
     else:
-        each(convert_file, files, out, ending, batch, parameters, known=POINT_ENDINGS)
+        _clouds(convert_file, files, out, to, batch, parameters)
 
 
 @shared
 def thin(files: Files, out: OutFile, voxel: Voxel, reading: "Reading", batch: Batch, to: To = "laz") -> None:
     """Keep one point in every voxel."""
-    from sxrisk.assess.scan_jobs import POINT_ENDINGS, thin_file
+    from sxrisk.assess.scan_jobs import thin_file
 
-    each(
-        thin_file,
-        files,
-        out,
-        f".{to.removeprefix('.')}",
-        batch,
-        {"reading": reading, "voxel_m": voxel},
-        known=POINT_ENDINGS,
-    )
+    _clouds(thin_file, files, out, to, batch, {"reading": reading, "voxel_m": voxel})
 
 
 @shared
@@ -115,7 +107,7 @@ def clean(
     removed: Removed = False,
 ) -> None:
     """Take out what is no surface."""
-    from sxrisk.assess.scan_jobs import POINT_ENDINGS, clean_file
+    from sxrisk.assess.scan_jobs import clean_file
 
     parameters = {
         "reading": reading,
@@ -129,7 +121,7 @@ def clean(
         "walls": walls,
         "removed": removed,
     }
-    each(clean_file, files, out, f".{to.removeprefix('.')}", batch, parameters, known=POINT_ENDINGS)
+    _clouds(clean_file, files, out, to, batch, parameters)
 
 
 @shared
@@ -148,7 +140,7 @@ def ground(
     objects: Objects = False,
 ) -> None:
     """Classify ground, plants and things."""
-    from sxrisk.assess.scan_jobs import POINT_ENDINGS, ground_file
+    from sxrisk.assess.scan_jobs import ground_file
 
     parameters = {
         "reading": reading,
@@ -160,4 +152,17 @@ def ground(
         "vegetation": vegetation,
         "objects": objects,
     }
-    each(ground_file, files, out, f".{to.removeprefix('.')}", batch, parameters, known=POINT_ENDINGS)
+    _clouds(ground_file, files, out, to, batch, parameters)
+
+
+def _ending(to: str) -> str:
+    return f".{to.removeprefix('.')}"
+
+
+def _clouds(
+    job: Callable[..., dict[str, Any]], files: list[Path], out: Path, to: str, batch: Batch, parameters: dict[str, Any]
+) -> None:
+    """Run a job that writes a cloud on each of the files."""
+    from sxrisk.assess.scan_jobs import POINT_ENDINGS
+
+    each(job, files, out, _ending(to), batch, parameters, known=POINT_ENDINGS)

@@ -32,6 +32,8 @@ Spacing = Annotated[float | None, option("--spacing", "M", "spacing")]
 MaxError = Annotated[float | None, option("--max-error", "M", "max_error")]
 MaxFaces = Annotated[int | None, option("--max-faces", "N", "max_faces")]
 Towards = Annotated[str | None, option("--towards", "X,Y,Z", "towards")]
+Textured = Annotated[bool, option("--texture", None, "texture")]
+Texel = Annotated[float | None, option("--texel", "M", "texel")]
 Colour = Annotated[bool, option("--colour", None, "colour")]
 MeshTo = Annotated[str, option("--to", "FORMAT", "to_mesh", show_default=True)]
 Merge = Annotated[bool, option("--merge", None, "merge")]
@@ -103,6 +105,8 @@ def mesh(
     max_faces: MaxFaces = None,
     towards: Towards = None,
     colour: Colour = False,
+    texture: Textured = False,
+    texel: Texel = None,
 ) -> None:
     """Make a mesh and check it."""
     from sxrisk.assess.scan_jobs import MESH_ENDINGS, mesh_file
@@ -117,6 +121,8 @@ def mesh(
         "max_faces": max_faces,
         "towards": numbers(towards, "--towards", 3),
         "colour": colour,
+        "texture": texture,
+        "texel_m": texel,
     }
     others = files[1:] if merge else []
     each(mesh_file, files[:1] if merge else files, out, f".{to.removeprefix('.')}", batch, parameters,

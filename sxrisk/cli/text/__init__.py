@@ -6,12 +6,25 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from sxrisk.cli.text import main_job, records, rules, scan, scan_figures, scan_options
+from sxrisk.cli.text import (
+    goaf,
+    goaf_stability,
+    goaf_subsidence,
+    main_job,
+    records,
+    rules,
+    scan,
+    scan_figures,
+    scan_options,
+)
 
 __all__ = ["language", "language_asked_for", "say"]
 
 _TEXTS: Mapping[str, tuple[str, str]] = {
     **main_job.TEXTS,
+    **goaf.TEXTS,
+    **goaf_stability.TEXTS,
+    **goaf_subsidence.TEXTS,
     **rules.TEXTS,
     **records.TEXTS,
     **scan.TEXTS,

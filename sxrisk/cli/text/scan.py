@@ -130,6 +130,20 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Example: sxrisk scan bodies march.laz june.laz --change change --out bodies.gpkg",
         "示例：sxrisk scan bodies march.laz june.laz --change change --out bodies.gpkg",
     ),
+    "scan.series": (
+        "Measure change over many epochs of one place at the same core points, and find its events: begin, end, volume."
+        "\n\nEach EPOCH states when it was scanned. FILE.zarr grows with --append; xarray opens both it and FILE.nc. "
+        "The events stand beside it as _events.gpkg.",
+        "在同一组核心点上测量同一地点多期的变形，并找出变形事件：起止时间、体积。"
+        "\n\n每期文件须有扫描时间。FILE.zarr 可用 --append 追加；它和 FILE.nc 均可用 xarray 打开。"
+        "事件写入旁边的 _events.gpkg。",
+    ),
+    "scan.series.example": (
+        "Example: sxrisk scan series march.laz april.laz may.laz --normal-radius 2 --cylinder-radius 1 --depth 3 "
+        "--out pit.zarr",
+        "示例：sxrisk scan series march.laz april.laz may.laz --normal-radius 2 --cylinder-radius 1 --depth 3 "
+        "--out pit.zarr",
+    ),
     "scan.view": (
         "Write scans and meshes as one HTML page that opens offline: turn it, colour it, read points."
         "\n\nLarge clouds are thinned to what a page can hold; the page says how many points it shows of how many.",

@@ -108,7 +108,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "scan.o.control_scale": ("Let control points scale lengths.", "允许控制点求尺度。"),
     "scan.o.to_crs": ("Coordinate system of the output: EPSG:4547, ...", "输出坐标系：EPSG:4547 等。"),
     "scan.o.to_vertical_crs": ("Height system of the control targets.", "控制点目标的高程系统。"),
-    "scan.o.step": ("Step of LAS and COPC coordinates, metres.", "LAS、COPC 坐标步长，米。"),
+    "scan.o.step": (
+        "Step of LAS and COPC coordinates, metres. Default: that of a LAS input, else 0.001.",
+        "LAS、COPC 坐标步长，米；默认沿用 LAS 输入的步长，否则 0.001。",
+    ),
     "scan.o.clean_method": (
         "local: against the neighbours' own density; statistical, radius: as elsewhere; none: leave out.",
         "local：与邻点自身密度比较；statistical、radius：常见方法；none：不做。",
@@ -153,7 +156,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "scan.o.stable": ("Polygons of ground that did not move.", "未变动地面的多边形文件。"),
     "scan.o.targets": (
         "CSV of targets seen in both (name, moving_x ... fixed_z, sigma_m), metres.",
-        "两次均测到的标靶 CSV（name, moving_x … fixed_z, sigma_m），米。",
+        "两次均测到的标靶 CSV（name, moving_x ... fixed_z, sigma_m），米。",
     ),
     "scan.o.targets_only": ("The targets alone decide.", "仅由标靶决定。"),
     "scan.o.coarse": (
@@ -199,6 +202,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "测站未知时，表面前方的一点，米。",
     ),
     "scan.o.colour": ("Colours of the points around each vertex.", "顶点取周围点的颜色。"),
+    "scan.o.texture": (
+        "A picture of the points' colours on the mesh, finer than its vertices: with --to glb or obj.",
+        "将点的颜色烘焙成网格贴图，比顶点更细：用于 --to glb 或 obj。",
+    ),
+    "scan.o.texel": (
+        "Side of a pixel of this picture, metres. Default: the distance of the points.",
+        "贴图像素边长，米；默认为点间距。",
+    ),
     "scan.o.level": ("Above this level surface, metres.", "高于此水平面的体积，米。"),
     "scan.o.plane": ("Above the plane that fits best.", "高于最佳拟合平面的体积。"),
     "scan.o.base": (
@@ -233,8 +244,22 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "scan.o.core_spacing": ("Distance between the places measured, metres.", "测量点间距，米。"),
     "scan.o.change_cell": ("Cell of the difference grid, metres.", "高差格网格宽，米。"),
     "scan.o.lod": (
-        "Level of detection: t (Welch), lague (published 1.96 form, for comparison).",
-        "检测限：t（Welch），lague（发表的 1.96 形式，供比较）。",
+        "Level of detection: t (Welch), lague (published 1.96 form, for comparison), ep (from the scanner's errors, "
+        "with --scanner).",
+        "检测限：t（Welch）；lague（发表的 1.96 形式，供比较）；ep（由扫描仪误差传播，需 --scanner）。",
+    ),
+    "scan.o.scanner": (
+        "1 sigma of the scanner's horizontal and vertical angle and, if known, half-width of its beam, degrees; needs "
+        "stations and --range-sigma.",
+        "扫描仪水平角、竖直角精度 1σ，可加光束半宽，度；须已知测站和 --range-sigma。",
+    ),
+    "scan.o.fdr": (
+        "Also say what changed if at most this share of it may be false, 0 to 1, e.g. 0.05.",
+        "另给出误报比例不超过此值的变形点，0 至 1，如 0.05。",
+    ),
+    "scan.o.fdr_dependence": (
+        "positive (Benjamini, Hochberg), any (Benjamini, Yekutieli: holds under any dependence, weaker).",
+        "positive（Benjamini–Hochberg）；any（Benjamini–Yekutieli：任意相关时均成立，较弱）。",
     ),
     "scan.o.statistic": ("mean, or median with many stray points.", "mean，杂点多时用 median。"),
     "scan.o.change_points": (
@@ -253,7 +278,52 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "scan.o.registration": ("Apply this registration.json instead.", "改为应用此 registration.json。"),
     "scan.o.outline": ("Polygons: volumes only inside them.", "多边形：仅计算其内体积。"),
     "scan.o.change": ("Folder that sxrisk scan change made.", "sxrisk scan change 生成的文件夹。"),
+    "scan.o.along_surface": (
+        "Also look for ground that slid along itself, to which distances along the normal are blind; takes most of the "
+        "time.",
+        "同时查找沿自身表面滑动的地面（沿法线的距离看不到这种移动）；耗时最多。",
+    ),
+    "scan.o.window": (
+        "Side of the windows of relief that are followed along the surface, metres; by default ten core spacings, more "
+        "where points are few.",
+        "沿表面追踪所用起伏窗口的边长，米；默认十倍核心点间距，点稀处更大。",
+    ),
+    "scan.o.max_motion": (
+        "Longest motion along the surface looked for, metres, at most a third of the window; by default a quarter.",
+        "沿表面查找的最大位移，米，不超过窗口的三分之一；默认四分之一。",
+    ),
+    "scan.o.meshes": (
+        "Folder for a closed mesh of each body, B1.ply and so on; its volume is the table's.",
+        "存放各块体封闭三角网的文件夹（B1.ply 等）；其体积即表中体积。",
+    ),
     "scan.o.min_area": ("Smaller bodies are left out, m².", "面积小于此值的块体不列出，m²。"),
+    "scan.o.epochs": ("Scans of one place at different times, in any order.", "同一地点不同时间的扫描，顺序不限。"),
+    "scan.o.out_series": ("Series to write: .zarr or .nc.", "要写出的时间序列：.zarr 或 .nc。"),
+    "scan.o.against": (
+        "What each epoch is compared with: first, previous, both.",
+        "每期与何期比较：first 首期，previous 前一期，both 两者。",
+    ),
+    "scan.o.series_lod": (
+        "Level of detection: t (Welch), lague (published 1.96 form, for comparison).",
+        "检测限：t（Welch）；lague（发表的 1.96 形式，供比较）。",
+    ),
+    "scan.o.append": (
+        "Add the epochs to the .zarr that stands at --out; sizes and core points are its own.",
+        "将各期追加到 --out 处已有的 .zarr；尺寸和核心点沿用其中的设置。",
+    ),
+    "scan.o.smooth_days": (
+        "Also smooth in time: epochs up to so many days before and after count (number of days).",
+        "另作时间平滑：取前后此天数内的各期（天）。",
+    ),
+    "scan.o.smoothing": (
+        "regression: robust lines; median: keeps steps sharp.",
+        "regression：稳健直线；median：保持突变。",
+    ),
+    "scan.o.events": ("Whether to look for events.", "是否查找变形事件。"),
+    "scan.o.false_events": (
+        "Probability of an event where nothing moves, 0 to 1.",
+        "无移动处误报一个事件的概率，0 至 1。",
+    ),
     "scan.o.title": ("Title of the page.", "网页标题。"),
     "scan.o.max_points": ("Points on the page (number).", "网页上的点数。"),
 }

@@ -80,7 +80,8 @@
   SX.hasObject = (index) => Boolean(SX.get(index, "object_name") || SX.get(index, "object_id"));
 
   const DISTANCES = new Set(["distance", "straight_distance", "flow_path_distance"]);
-  const PAIRS = new Set([...DISTANCES, "influence_zone", "crossing"]);
+  const ZONES = new Set(["influence_zone", "collapse_zone"]);
+  const PAIRS = new Set([...DISTANCES, ...ZONES, "crossing"]);
   // Metrics whose value is the class itself.
   const CLASSES = new Set(["tailings_class"]);
   const phraseOf = (metric, measured, hasObject) => {
@@ -90,12 +91,13 @@
     return hasObject ? "value_pair" : "value";
   };
   const limitOf = (get, metric, measured, required) => {
-    const isClass = get("status") === "classified";
+    // A grade that only advises is a grade still.
+    const isClass = get("status") === "classified" || (get("result") && get("effect") === "classification");
     const hasResult = Boolean(get("result"));
     if (CLASSES.has(metric) || !Number.isFinite(measured) || !Number.isFinite(required)) return isClass && hasResult ? "only_result" : "none";
     if (metric === "crossing") return "none";
     if (get("status") === "too_close_to_call") return hasResult ? "unclear_result" : "unclear";
-    if (metric === "influence_zone") return "zone";
+    if (ZONES.has(metric)) return "zone";
     if (isClass) return hasResult ? "result" : "class";
     if (measured === 0 && DISTANCES.has(metric)) return "apart";
     if (get("deficit") > 0) return measured < required ? "below" : "above";

@@ -2,7 +2,8 @@
 
 With ``g(u) = exp(-pi |u|^2 / r^2) / r^2`` the mass of a polygon seen from a point is a sum over its edges. An edge at
 the perpendicular distance p from the point, running from s0 to s1 along itself, gives ``V(p, s1) - V(p, s0)``: V is the
-mass of the right triangle with legs p and s (Nicholson's V function). Its derivatives are closed in erf and exp.
+mass of the right triangle with legs p and s (Nicholson's V function). Its derivatives are closed in erf and exp. A
+rectangle is the product of two profiles across it, and where it lies along the grid each profile is worked out once.
 """
 
 # mypy: allow-untyped-defs
@@ -13,10 +14,10 @@ import math
 import numpy as np
 from numba import njit, prange
 
-__all__ = ["FIELDS", "REACH", "add_to_grid", "add_to_points"]
+__all__ = ["REACH", "fill_grid", "fill_points"]
 
-#: Columns that the kernels add up: subsidence, its gradient, its second derivatives, the displacement, its gradient.
-FIELDS = ("w", "wx", "wy", "wxx", "wyy", "wxy", "ux", "uy", "exx", "eyy", "exy")
+# What is added up at a place: subsidence, its gradient, its second derivatives, the displacement, its gradient.
+_SUMS = 11
 #: Beyond this many radii from a polygon less than 1e-11 of the full subsidence is left.
 REACH = 2.75
 
@@ -79,11 +80,30 @@ def _add_edge(out, x, y, ax, ay, bx, by, r, w0):
 
 
 @njit(cache=True)
-def _add_slice(out, part, x, y, edges, first, last, r, w0, pull, cot_x, cot_y):
-    """Add one slice at a point: subsidence, derivatives, and the displacement that follows from them."""
-    part[:] = 0.0
-    for e in range(first, last):
-        _add_edge(part, x, y, edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], r, w0)
+def _profile(u, length, r):
+    """Part of the mass between 0 and `length` seen from u along one axis, and its first two derivatives."""
+    near, far = math.exp(-math.pi * u * u / (r * r)), math.exp(-math.pi * (u - length) * (u - length) / (r * r))
+    value = 0.5 * (math.erf(_ROOT_PI * u / r) - math.erf(_ROOT_PI * (u - length) / r))
+    return value, (near - far) / r, -2.0 * math.pi / (r * r * r) * (u * near - (u - length) * far)
+
+
+@njit(cache=True)
+def _product(part, along, across, tx, ty, w0):
+    """Subsidence and derivatives of a rectangle whose long side runs along (tx, ty), from its two profiles."""
+    f, f1, f2 = along
+    g, g1, g2 = across
+    ss, sc, cc = w0 * f2 * g, w0 * f1 * g1, w0 * f * g2
+    part[0] = w0 * f * g
+    part[1] = w0 * (f1 * g * tx - f * g1 * ty)
+    part[2] = w0 * (f1 * g * ty + f * g1 * tx)
+    part[3] = ss * tx * tx - 2.0 * sc * tx * ty + cc * ty * ty
+    part[4] = ss * ty * ty + 2.0 * sc * tx * ty + cc * tx * tx
+    part[5] = (ss - cc) * tx * ty + sc * (tx * tx - ty * ty)
+
+
+@njit(cache=True)
+def _add_part(out, part, pull, cot_x, cot_y):
+    """Add a slice's subsidence and derivatives, and the displacement that follows from them."""
     w, wx, wy, wxx, wyy, wxy = part
     for k in range(6):
         out[k] += part[k]
@@ -94,9 +114,42 @@ def _add_slice(out, part, x, y, edges, first, last, r, w0, pull, cot_x, cot_y):
     out[10] += pull * wxy + 0.5 * (cot_x * wy + cot_y * wx)
 
 
+@njit(cache=True)
+def _part_at(part, x, y, edges, first, last, rectangle, r, w0):
+    """Subsidence and derivatives of one slice at a point."""
+    if rectangle[4] > 0.0:
+        x0, y0, tx, ty, length, width = rectangle
+        u, v = (x - x0) * tx + (y - y0) * ty, (y - y0) * tx - (x - x0) * ty
+        _product(part, _profile(u, length, r), _profile(v, width, r), tx, ty, w0)
+        return
+    part[:] = 0.0
+    for e in range(first, last):
+        _add_edge(part, x, y, edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], r, w0)
+
+
+@njit(cache=True)
+def _principal(xx, yy, xy):
+    """Largest and smallest value of a symmetric tensor; azimuth of the largest, degrees from north, 0 to 180."""
+    middle, half = 0.5 * (xx + yy), math.hypot(0.5 * (xx - yy), xy)
+    azimuth = 90.0 - math.degrees(0.5 * math.atan2(2.0 * xy, xx - yy))
+    return middle + half, middle - half, azimuth % 180.0
+
+
+@njit(cache=True)
+def _finish(sums, layers, j, i):
+    """Layers in mm, mm/m and 1e-3/m at one place, in the order of ``basin.LAYERS``."""
+    w, wx, wy, kxx, kyy, kxy, ux, uy, exx, eyy, exy = sums
+    k_max, k_min, _ = _principal(kxx, kyy, kxy)
+    e_max, e_min, azimuth = _principal(exx, eyy, exy)
+    values = (w, wx, wy, math.hypot(wx, wy), kxx, kyy, kxy, k_max, k_min, ux, uy, exx, eyy, exy, e_max, e_min)
+    for n in range(16):
+        layers[n, j, i] = 1000.0 * values[n]
+    layers[16, j, i] = azimuth
+
+
 @njit(parallel=True, cache=True)
-def add_to_points(points, edges, start, slices, boxes, out):
-    """Add all slices at points.
+def fill_points(points, edges, start, slices, boxes, rectangles, layers):
+    """Layers at points.
 
     Parameters
     ----------
@@ -109,27 +162,69 @@ def add_to_points(points, edges, start, slices, boxes, out):
         Radius r (m), full subsidence (m), b times r (m), cot(theta0) towards the rise in x and y.
     boxes : (k, 4) float64
         What a slice reaches.
-    out : (n, 11) float64
-        Columns :data:`FIELDS`, in metres and metres to a power.
+    rectangles : (k, 6) float64
+        Of a slice that is a rectangle: a corner, the unit vector along the first side, length and width; else zeros.
+    layers : (17, 1, n) float64
+        Filled.
     """
     for i in prange(len(points)):
-        part = np.empty(6)
+        part, sums = np.empty(6), np.zeros(_SUMS)
         x, y = points[i, 0], points[i, 1]
         for k in range(len(slices)):
             if boxes[k, 0] <= x <= boxes[k, 2] and boxes[k, 1] <= y <= boxes[k, 3]:
                 r, w0, pull, cot_x, cot_y = slices[k]
-                _add_slice(out[i], part, x, y, edges, start[k], start[k + 1], r, w0, pull, cot_x, cot_y)
+                _part_at(part, x, y, edges, start[k], start[k + 1], rectangles[k], r, w0)
+                _add_part(sums, part, pull, cot_x, cot_y)
+        _finish(sums, layers, 0, i)
+
+
+@njit(cache=True)
+def _columns(x, slices, boxes, rectangles):
+    """First and last column that each slice reaches, and the profiles over them of what lies along the grid."""
+    reached = np.empty((len(slices), 3), np.int64)
+    total = 0
+    for k in range(len(slices)):
+        first, last = np.searchsorted(x, boxes[k, 0]), np.searchsorted(x, boxes[k, 2], side="right")
+        along = rectangles[k, 4] > 0.0 and (rectangles[k, 2] == 0.0 or rectangles[k, 3] == 0.0)
+        reached[k] = first, last, total if along else -1
+        total += last - first if along else 0
+    profiles = np.empty((total, 3))
+    for k in range(len(slices)):
+        first, last, at = reached[k]
+        if at < 0:
+            continue
+        x0, _, tx, ty, length, width = rectangles[k]
+        for i in range(first, last):
+            u = (x[i] - x0) * tx if ty == 0.0 else (x0 - x[i]) * ty
+            profiles[at + i - first] = _profile(u, length if ty == 0.0 else width, slices[k, 0])
+    return reached, profiles
 
 
 @njit(parallel=True, cache=True)
-def add_to_grid(x, y, edges, start, slices, boxes, out):
-    """Add all slices at the nodes of a grid with rising x and y; `out` is (len(y), len(x), 11), else as above."""
+def fill_grid(x, y, edges, start, slices, boxes, rectangles, layers):
+    """Layers at the nodes of a grid with rising x, y; `layers` is (17, len(y), len(x)), y falling; else as above."""
+    reached, profiles = _columns(x, slices, boxes, rectangles)
     for j in prange(len(y)):
-        part = np.empty(6)
+        part, sums = np.empty(6), np.zeros((len(x), _SUMS))
         for k in range(len(slices)):
-            if boxes[k, 1] <= y[j] <= boxes[k, 3]:
-                r, w0, pull, cot_x, cot_y = slices[k]
-                first = np.searchsorted(x, boxes[k, 0])
-                last = np.searchsorted(x, boxes[k, 2])
+            if not boxes[k, 1] <= y[j] <= boxes[k, 3]:
+                continue
+            r, w0, pull, cot_x, cot_y = slices[k]
+            first, last, at = reached[k]
+            if at < 0:
                 for i in range(first, last):
-                    _add_slice(out[j, i], part, x[i], y[j], edges, start[k], start[k + 1], r, w0, pull, cot_x, cot_y)
+                    _part_at(part, x[i], y[j], edges, start[k], start[k + 1], rectangles[k], r, w0)
+                    _add_part(sums[i], part, pull, cot_x, cot_y)
+                continue
+            _, y0, tx, ty, length, width = rectangles[k]
+            other = _profile((y[j] - y0) * (tx if ty == 0.0 else ty), width if ty == 0.0 else length, r)
+            for i in range(first, last):
+                own = (profiles[at + i - first, 0], profiles[at + i - first, 1], profiles[at + i - first, 2])
+                if ty == 0.0:
+                    _product(part, own, other, tx, ty, w0)
+                else:
+                    _product(part, other, own, tx, ty, w0)
+                _add_part(sums[i], part, pull, cot_x, cot_y)
+        row = len(y) - 1 - j
+        for i in range(len(x)):
+            _finish(sums[i], layers, row, i)

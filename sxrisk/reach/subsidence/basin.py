@@ -83,7 +83,7 @@ def subsidence_basin(
     >>> round(float(basin["subsidence_mm"].max()), 3)
     2100.0
     """
-    from sxrisk.reach.subsidence._kernels import FIELDS, add_to_grid
+    from sxrisk.reach.subsidence._kernels import fill_grid
 
     if not panels:
         raise ParameterError("there are no panels", where="panels", expected="one or more")
@@ -104,11 +104,10 @@ def subsidence_basin(
     x, y = (np.arange(nx) + 0.5) * cell_m, (np.arange(ny) + 0.5) * cell_m
     corner = first * cell_m
     shift = np.tile(corner, 2)
-    out = np.zeros((ny, nx, len(FIELDS)))
-    add_to_grid(x, y, cut.edges - shift, cut.start, cut.slices, cut.boxes - shift, out)
-    layers = _layers(out)
+    layers = np.empty((len(LAYERS), ny, nx))
+    fill_grid(x, y, cut.edges - shift, cut.start, cut.slices, cut.boxes - shift, cut.rectangles_from(corner), layers)
     dataset = xr.Dataset(
-        {name: (("y", "x"), values[::-1], {"units": LAYERS[name]}) for name, values in layers.items()},
+        {name: (("y", "x"), values, {"units": LAYERS[name]}) for name, values in zip(LAYERS, layers, strict=True)},
         coords={"y": (corner[1] + y)[::-1], "x": corner[0] + x},
         attrs={"method": "probability_integral", "panels": len(panels)},
     )
@@ -140,7 +139,7 @@ def subsidence_at(panels: Sequence[Panel], xy: ArrayLike, *, slice_share: float 
     ParameterError
         If places are not of shape (n, 2) or not finite.
     """
-    from sxrisk.reach.subsidence._kernels import FIELDS, add_to_points
+    from sxrisk.reach.subsidence._kernels import fill_points
 
     places = np.asarray(xy, dtype=np.float64)
     if places.ndim != 2 or places.shape[1] != 2 or not np.isfinite(places).all():
@@ -148,28 +147,7 @@ def subsidence_at(panels: Sequence[Panel], xy: ArrayLike, *, slice_share: float 
     cut = slices_of(panels, slice_share=slice_share)
     origin = np.round(places.mean(axis=0)) if len(places) else np.zeros(2)
     shift = np.tile(origin, 2)
-    out = np.zeros((len(places), len(FIELDS)))
-    add_to_points(places - origin, cut.edges - shift, cut.start, cut.slices, cut.boxes - shift, out)
-    return pd.DataFrame(_layers(out))
-
-
-def _layers(sums: Array) -> dict[str, Array]:
-    """Layers in their units, with the principal values that damage grades ask for."""
-    w, wx, wy, kxx, kyy, kxy, ux, uy, exx, eyy, exy = np.moveaxis(1000.0 * sums, -1, 0)
-    curvature_max, curvature_min, _ = _principal(kxx, kyy, kxy)
-    strain_max, strain_min, azimuth = _principal(exx, eyy, exy)
-    return {
-        "subsidence_mm": w, "tilt_x": wx, "tilt_y": wy, "tilt": np.hypot(wx, wy),
-        "curvature_xx": kxx, "curvature_yy": kyy, "curvature_xy": kxy,
-        "curvature_max": curvature_max, "curvature_min": curvature_min,
-        "displacement_x_mm": ux, "displacement_y_mm": uy,
-        "strain_xx": exx, "strain_yy": eyy, "strain_xy": exy, "strain_max": strain_max, "strain_min": strain_min,
-        "strain_azimuth_deg": azimuth,
-    }  # fmt: skip
-
-
-def _principal(xx: Array, yy: Array, xy: Array) -> tuple[Array, Array, Array]:
-    """Largest and smallest value of a symmetric tensor; azimuth of the largest, degrees from north, 0 to 180."""
-    middle, half = (xx + yy) / 2.0, np.hypot((xx - yy) / 2.0, xy)
-    from_east = 0.5 * np.arctan2(2.0 * xy, xx - yy)
-    return middle + half, middle - half, np.mod(90.0 - np.degrees(from_east), 180.0)
+    layers = np.empty((len(LAYERS), 1, len(places)))
+    rectangles = cut.rectangles_from(origin)
+    fill_points(places - origin, cut.edges - shift, cut.start, cut.slices, cut.boxes - shift, rectangles, layers)
+    return pd.DataFrame(dict(zip(LAYERS, layers[:, 0], strict=True)))

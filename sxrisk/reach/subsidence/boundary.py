@@ -70,7 +70,14 @@ def movement_boundary(basin: xr.Dataset, limits: Mapping[str, float]) -> gpd.Geo
 
 
 def terrain_boundary(
-    outline: Any, seam_level_m: float, angle_deg: float, terrain: xr.DataArray, *, max_reach_m: float = 3000.0
+    outline: Any,
+    seam_level_m: float,
+    angle_deg: float,
+    terrain: xr.DataArray,
+    *,
+    dip_deg: float = 0.0,
+    dip_azimuth_deg: float = 0.0,
+    max_reach_m: float = 3000.0,
 ) -> shapely.Polygon:
     """Where lines that rise from the edge of a goaf under an angle come out of the terrain.
 
@@ -79,11 +86,13 @@ def terrain_boundary(
     outline : shapely Polygon
         The goaf in plan, in the terrain's system, metres.
     seam_level_m : float
-        Level of the goaf in the terrain's height system, metres.
+        Level of the goaf at the centroid of its outline, in the terrain's height system, metres.
     angle_deg : float
         Boundary, movement or caving angle from the horizontal, degrees; asked of the user.
     terrain : xarray.DataArray
         Heights on dims (y, x), metres.
+    dip_deg, dip_azimuth_deg : float
+        Dip of the seam and the direction in which it goes down, degrees from north (grid): lines start lower there.
     max_reach_m : float
         How far a line is followed, metres in plan.
 
@@ -115,9 +124,11 @@ def terrain_boundary(
     if not part.size:
         raise GeometryError("the terrain does not cover the goaf", where="terrain", expected="heights around it")
     x, y = np.meshgrid(part["x"].values, part["y"].values)
-    distance = shapely.distance(shapely.points(x, y), shapely.Polygon(outline.exterior))
+    places, area = shapely.points(x, y), shapely.Polygon(outline.exterior)
+    distance = shapely.distance(places, area)
+    level = seam_level_m + _fall(places, area, dip_deg, dip_azimuth_deg)
     # Above 0 where the terrain hides the line: the line comes out where it is 0.
-    above = part.values - (seam_level_m + distance * rise)
+    above = part.values - (level + distance * rise)
     if not (above[distance == 0] > 0).all():
         raise GeometryError(
             "the goaf stands above the terrain", where="seam_level_m", expected="a level below the terrain"
@@ -166,6 +177,17 @@ def collapse_zone(outline: Any, depth_m: float, caving_angle_deg: float) -> Any:
         )  # fmt: skip
     reach = 0.0 if caving_angle_deg == 90 else depth_m / float(np.tan(np.radians(caving_angle_deg)))
     return outline.buffer(round(reach, 9), quad_segs=64)
+
+
+def _fall(places: Any, area: shapely.Polygon, dip_deg: float, dip_azimuth_deg: float) -> Array:
+    """Height of the seam against its middle at the nearest place of the goaf."""
+    if dip_deg == 0:
+        return np.zeros(places.shape)
+    starts = shapely.get_point(shapely.shortest_line(area, places), 0)
+    azimuth = np.radians(dip_azimuth_deg)
+    middle = area.centroid
+    along = (shapely.get_x(starts) - middle.x) * np.sin(azimuth) + (shapely.get_y(starts) - middle.y) * np.cos(azimuth)
+    return np.asarray(-along * np.tan(np.radians(dip_deg)))
 
 
 def _field(basin: xr.Dataset, name: str) -> xr.DataArray:

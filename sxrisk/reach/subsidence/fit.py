@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sxrisk.errors import GeometryError, ParameterError
 from sxrisk.reach.subsidence.basin import subsidence_at
 from sxrisk.reach.subsidence.panel import Panel, RockParameters
 
-__all__ = ["RockFit", "fit_rock"]
+__all__ = ["RockFit", "fit_rock", "surface_points"]
 
 Array = NDArray[np.float64]
 
@@ -152,6 +154,63 @@ def fit_rock(
         residuals_mm=residuals.squeeze(),
         rms_mm=float(np.sqrt((residuals**2).mean())),
     )
+
+
+def surface_points(difference: xr.DataArray, spacing_m: float, *, outside: Any = None) -> tuple[Array, Array]:
+    """Places and subsidence of a measured difference surface, as :func:`fit_rock` takes them.
+
+    Neighbouring cells of a difference of two surfaces share their errors. Taken all, they would make the errors of the
+    parameters look far too small: one mean value is taken for every square of `spacing_m`, which should be no shorter
+    than the errors are alike.
+
+    Parameters
+    ----------
+    difference : xarray.DataArray
+        Later minus earlier heights on dims (y, x), metres, projected like the panels; NaN where unknown.
+    spacing_m : float
+        Side of the squares, metres.
+    outside : shapely geometry, optional
+        Ground that moved for other reasons, such as dumps and cuttings, and is left out.
+
+    Returns
+    -------
+    xy : ndarray of shape (n, 2)
+        Middle of the known cells of each square, metres.
+    subsidence_mm : ndarray of shape (n,)
+        Positive downwards.
+
+    Raises
+    ------
+    ParameterError
+        If the spacing is not above 0.
+    GeometryError
+        If no cell is known.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> x = np.arange(4) * 5.0
+    >>> lower = xr.DataArray(np.full((4, 4), -0.2), dims=("y", "x"), coords={"y": x[::-1], "x": x})
+    >>> xy, down = surface_points(lower, 10.0)
+    >>> len(xy), down.round(6).tolist()
+    (4, [200.0, 200.0, 200.0, 200.0])
+    """
+    if not spacing_m > 0:
+        raise ParameterError(f"the spacing is {spacing_m} m", where="spacing_m", expected="above 0")
+    x, y = np.meshgrid(difference["x"].values, difference["y"].values)
+    known = np.isfinite(difference.values)
+    if outside is not None:
+        known &= ~shapely.contains_xy(outside, x, y)
+    if not known.any():
+        raise GeometryError(
+            "the difference surface has no known cell", where="difference", expected="heights in metres"
+        )
+    xy, down = np.column_stack([x[known], y[known]]), -1000.0 * difference.to_numpy()[known]
+    _, square = np.unique(np.floor((xy - xy.min(axis=0)) / spacing_m).astype(np.int64), axis=0, return_inverse=True)
+    square = square.ravel()
+    count = np.bincount(square)
+    means = [np.bincount(square, weights=values) / count for values in (xy[:, 0], xy[:, 1], down)]
+    return np.column_stack(means[:2]), means[2]
 
 
 def _measurements(xy: ArrayLike, subsidence_mm: ArrayLike, displacement_mm: ArrayLike | None) -> tuple[Array, Array]:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from sxrisk.errors import GeometryError, ParameterError
 from sxrisk.reach.subsidence._kernels import REACH
 
-__all__ = ["Panel", "RockParameters", "Slices", "slices_of"]
+__all__ = ["LEAST_DEPTH_TO_THICKNESS", "Panel", "RockParameters", "Slices", "slices_of"]
 
 Array = NDArray[np.float64]
 
-# Below this ratio of depth to thickness the ground breaks instead of bending (GB 50021-2001, 5.5.5).
-_LEAST_DEPTH_TO_THICKNESS = 30.0
+#: Below this ratio of depth to thickness the ground breaks instead of bending (GB 50021-2001, 5.5.5).
+LEAST_DEPTH_TO_THICKNESS = 30.0
+_SQUARE_M = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +121,11 @@ class Panel:
             raise GeometryError("the outline is no valid polygon", where=where, expected="a polygon in metres, in plan")
         if self.outline.is_empty:
             raise GeometryError("the outline is empty", where=where)
-        if self.depth_m / self.thickness_m < _LEAST_DEPTH_TO_THICKNESS:
+        if self.depth_m / self.thickness_m < LEAST_DEPTH_TO_THICKNESS:
             raise ParameterError(
                 f"depth over thickness is {self.depth_m / self.thickness_m:.1f}",
                 where=where,
-                expected=f"{_LEAST_DEPTH_TO_THICKNESS:g} or more: the ground above a shallower goaf breaks",
+                expected=f"{LEAST_DEPTH_TO_THICKNESS:g} or more: the ground above a shallower goaf breaks",
                 remedy="Use collapse_zone with a caving angle",
             )
 
@@ -136,12 +137,19 @@ class Panel:
 
 @dataclass(frozen=True)
 class Slices:
-    """Panels cut into slices of one depth, as the kernels take them; fields as in ``_kernels.add_to_points``."""
+    """Panels cut into slices of one depth, as the kernels take them; fields as in ``_kernels.fill_points``."""
 
     edges: Array
     start: NDArray[np.int64]
     slices: Array
     boxes: Array
+    rectangles: Array
+
+    def rectangles_from(self, origin: Array) -> Array:
+        """The rectangles, their corners as offsets from an origin."""
+        moved = self.rectangles.copy()
+        moved[:, :2] -= origin
+        return moved
 
 
 def slices_of(panels: Sequence[Panel], *, slice_share: float) -> Slices:
@@ -158,7 +166,7 @@ def slices_of(panels: Sequence[Panel], *, slice_share: float) -> Slices:
     Slices
     """
     edges: list[Array] = []
-    start, rows, boxes = [0], [], []
+    start, rows, boxes, rectangles = [0], [], [], []
     for panel in panels:
         inner = panel.outline.buffer(-panel.rock.inflection_offset_m, join_style="mitre")
         if inner.is_empty:
@@ -180,12 +188,31 @@ def slices_of(panels: Sequence[Panel], *, slice_share: float) -> Slices:
             rows.append([radius, panel.full_subsidence_m, panel.rock.b * radius, -cot * down[0], -cot * down[1]])
             low, high = lines[:, :2].min(axis=0), lines[:, :2].max(axis=0)
             boxes.append([*(low - REACH * radius), *(high + REACH * radius)])
+            rectangles.append(_rectangle(lines))
     return Slices(
         np.concatenate(edges) if edges else np.empty((0, 4)),
         np.array(start, dtype=np.int64),
         np.array(rows).reshape(-1, 5),
         np.array(boxes).reshape(-1, 4),
+        np.array(rectangles).reshape(-1, 6),
     )
+
+
+def _rectangle(edges: Array) -> Array:
+    """Corner, unit vector along the first side, length and width of four edges at right angles; else zeros."""
+    none = np.zeros(6)
+    if len(edges) != 4:
+        return none
+    sides = edges[:, 2:] - edges[:, :2]
+    length, width = np.linalg.norm(sides[:2], axis=1)
+    if not min(length, width) > 0.0:
+        return none
+    along = sides[0] / length
+    # Right angles and parallel sides to a part of a micrometre.
+    if abs(along @ sides[1]) > _SQUARE_M or np.abs(sides[0] + sides[2]).max() > _SQUARE_M:
+        return none
+    along = np.where(np.abs(along) < _SQUARE_M / max(length, width), 0.0, along)
+    return np.array([*edges[0, :2], *(along / np.linalg.norm(along)), length, width])
 
 
 def _risen(panel: Panel, down: Array, cot: float) -> Callable[[Array], Array]:

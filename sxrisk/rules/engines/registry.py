@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sxrisk.rules.context import Engine
 from sxrisk.rules.distance import apply_crossing, apply_distance
 from sxrisk.rules.engines.blasting import apply_airblast, apply_blast_vibration
+from sxrisk.rules.engines.graded import apply_graded
 from sxrisk.rules.engines.hazard_installation import apply_hazard_installation
 from sxrisk.rules.engines.high_consequence import apply_high_consequence
 from sxrisk.rules.engines.individual_risk import apply_individual_risk
@@ -22,6 +23,7 @@ ENGINES: Mapping[str, Engine] = {
     "blast_vibration": apply_blast_vibration,
     "crossing": apply_crossing,
     "distance": apply_distance,
+    "graded": apply_graded,
     "hazard_installation": apply_hazard_installation,
     "high_consequence": apply_high_consequence,
     "individual_risk": apply_individual_risk,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sxrisk.rules.engines.blasting_settings import AirblastSettings, BlastVibrationSettings
+from sxrisk.rules.engines.graded_settings import GradedSettings
 from sxrisk.rules.engines.hazard_installation_settings import HazardInstallationSettings
 from sxrisk.rules.engines.high_consequence_settings import HighConsequenceSettings
 from sxrisk.rules.engines.individual_risk_settings import IndividualRiskSettings
@@ -16,6 +17,7 @@ __all__ = ["SETTINGS", "EngineSettings"]
 SETTINGS: Mapping[str, type[EngineSettings]] = {
     "airblast": AirblastSettings,
     "blast_vibration": BlastVibrationSettings,
+    "graded": GradedSettings,
     "hazard_installation": HazardInstallationSettings,
     "high_consequence": HighConsequenceSettings,
     "individual_risk": IndividualRiskSettings,

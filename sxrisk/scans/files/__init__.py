@@ -10,7 +10,7 @@ from sxrisk.scans.source import PointSource
 __all__ = ["MESHES", "POINT_FILES", "check_file", "open_source"]
 
 POINT_FILES = (
-    ".las", ".laz", ".e57", ".ply", ".pcd", ".xyz", ".csv", ".txt", ".asc", ".pts", ".ptx", ".vtk",
+    ".las", ".laz", ".e57", ".ply", ".pcd", ".xyz", ".csv", ".txt", ".asc", ".pts", ".ptx", ".vtk", ".vtp",
 )  # fmt: skip
 MESHES = (".obj", ".stl", ".off", ".glb", ".dxf")
 
@@ -113,6 +113,10 @@ def _reader(suffix: str) -> Callable[[Path], PointSource]:
         from sxrisk.scans.files.vtk import VtkSource
 
         return VtkSource
+    if suffix == ".vtp":
+        from sxrisk.scans.files.vtp import VtpSource
+
+        return VtpSource
     from sxrisk.scans.files.text import TextSource
 
     return TextSource

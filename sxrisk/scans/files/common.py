@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ Columns = dict[str, npt.NDArray[Any]]
 
 HEADER_LINES = 1000
 MOST_POINTS = 2**40
+OWN_REMARKS = ("crs", "crs_wkt", "epoch", "station")
 
 
 class PlainFile:
@@ -33,20 +35,29 @@ class PlainFile:
         self.registration_sigma_m: float | None = None
         self.metadata = ""
 
+    @staticmethod
+    def foreign_remarks(remarks: Sequence[str]) -> list[str]:
+        """Remarks that are not of :func:`sxrisk.write_scan`."""
+        return [remark for remark in remarks if remark.split(" ")[0] not in OWN_REMARKS and remark.strip("-")]
+
     def take_remarks(self, remarks: Sequence[str]) -> None:
         """Take over what :func:`sxrisk.write_scan` writes into comments: system, epoch, stations."""
-        places = []
+        places, system = [], ""
         for remark in remarks:
             key, _, text = remark.partition(" ")
             try:
                 if key == "crs":
                     self.metadata = text
+                elif key == "crs_wkt":
+                    system += text
                 elif key == "epoch":
                     self.epoch = datetime.fromisoformat(text)
                 elif key == "station" and len(text.split()) == 3:
                     places.append([float(word) for word in text.split()])
             except ValueError:
                 continue  # a remark of somebody else
+        if system:
+            self.metadata = unquote(system)
         if places and np.isfinite(places).all():
             self.stations = np.array(places)
 

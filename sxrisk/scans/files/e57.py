@@ -24,7 +24,11 @@ CARTESIAN = ("cartesianX", "cartesianY", "cartesianZ")
 SPHERICAL = ("sphericalRange", "sphericalAzimuth", "sphericalElevation")
 INVALID = ("cartesianInvalidState", "sphericalInvalidState")
 COLOURS = {"red": "colorRed", "green": "colorGreen", "blue": "colorBlue"}
-NAMES = {"intensity": "intensity", **COLOURS, "row_index": "rowIndex", "column_index": "columnIndex"}
+RETURN = "returnIndex"
+NAMES = {
+    "intensity": "intensity", **COLOURS, "row_index": "rowIndex", "column_index": "columnIndex",
+    "return_number": RETURN, "number_of_returns": "returnCount",
+}  # fmt: skip
 NORMALS = {"nor:normalX": "nx", "nor:normalY": "ny", "nor:normalZ": "nz"}
 GPS_START, GPS_LEAP_SECONDS = datetime(1980, 1, 6, tzinfo=UTC), 18
 # A scanner does not see this far: a pose farther from the points than that is a placeholder, not a place.
@@ -252,7 +256,11 @@ def _kind(field: str, scans: Sequence[E57Station]) -> str:
     if any(limit is None for limit in limits):
         return "f4" if field == NAMES["intensity"] else "f8"
     low, high = min(limit[0] for limit in limits if limit), max(limit[1] for limit in limits if limit)
-    return "u1" if low >= 0 and high <= 255 else "u2" if low >= 0 and high <= 65_535 else "i8"
+    for kind in ("u1", "u2", "i1", "i2", "i4"):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return kind
+    # The library's buffers take whole numbers of 32 bits; doubles hold 53.
+    return "f8"
 
 
 def _piece(columns: dict[str, npt.NDArray[Any]], scan: E57Station, row: int, fields: dict[str, str | None]) -> Piece:
@@ -267,7 +275,11 @@ def _piece(columns: dict[str, npt.NDArray[Any]], scan: E57Station, row: int, fie
         if state in columns:
             xyz[columns[state] != 0] = np.nan
     saw = np.full(len(xyz), row, dtype=np.int32)
-    return Piece(xyz, {name: saw if field is None else columns[field] for name, field in fields.items()})
+    values = {name: saw if field is None else columns[field] for name, field in fields.items()}
+    if "return_number" in values and fields["return_number"] == RETURN:
+        # The standard counts returns from 0, LAS and everybody else from 1.
+        values["return_number"] = (values["return_number"] + 1).astype(np.uint8)
+    return Piece(xyz, values)
 
 
 def _station(header: Any) -> E57Station:

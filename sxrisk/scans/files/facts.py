@@ -181,7 +181,7 @@ def _ply(source: Any, path: Path) -> Facts:
         for name, (_, kind) in zip(source.names, source.vertices.fields, strict=True)
         if name not in ("x", "y", "z")
     }
-    facts.software = "; ".join(source.header.comments[:3])
+    facts.software = "; ".join(source.foreign_remarks(source.header.comments)[:3])
     facts.stations = _plain_stations(source)
     kinds = [
         kind for name, (_, kind) in zip(source.names, source.vertices.fields, strict=True) if name in ("x", "y", "z")
@@ -269,6 +269,14 @@ def _vtk(source: Any, path: Path) -> Facts:
     return facts
 
 
+def _vtp(source: Any, path: Path) -> Facts:
+    facts = Facts("VTK XML poly data", source.n_points)
+    facts.attributes = {name: str(kind) for name, kind in source.types().items()}
+    facts.stations = _plain_stations(source)
+    _from_sample(facts, source)
+    return facts
+
+
 def _plain_stations(source: PointSource) -> list[dict[str, Any]]:
     places = [] if source.stations is None else source.stations.tolist()
     return [{"name": "", "position": tuple(place)} for place in places]
@@ -310,5 +318,6 @@ def _clean(text: Any) -> str:
 
 _FACTS = {
     ".las": _las, ".laz": _las, ".e57": _e57, ".ply": _ply, ".pcd": _pcd, ".ptx": _ptx, ".vtk": _vtk,
+    ".vtp": _vtp,
     ".xyz": _text, ".csv": _text, ".txt": _text, ".asc": _text, ".pts": _text,
 }  # fmt: skip

@@ -81,6 +81,7 @@ class LasSource:
         self.epoch = said.get("epoch")
         self.range_sigma_m = said.get("range_sigma_m")
         self.registration_sigma_m = said.get("registration_sigma_m")
+        self.heights = str(said.get("vertical_crs", ""))
         self.quantum = Quantum(tuple(map(float, header.scales)), tuple(map(float, header.offsets)))  # type: ignore[arg-type]
 
     @property
@@ -122,10 +123,11 @@ def _description(records: Sequence[Any]) -> dict[str, Any]:
                 said = json.loads(bytes(record.record_data))
                 stations = np.array(said["stations"], dtype=np.float64) if "stations" in said else None
                 epoch = datetime.fromisoformat(said["epoch"]) if "epoch" in said else None
+                heights = {"vertical_crs": said["vertical_crs"]} if "vertical_crs" in said else {}
                 sigmas = {name: float(said[name]) for name in ("range_sigma_m", "registration_sigma_m") if name in said}
             except (ValueError, TypeError, AttributeError):
                 return {}  # not ours after all
-            return {"stations": stations, "epoch": epoch, **sigmas}
+            return {"stations": stations, "epoch": epoch, **heights, **sigmas}
     return {}
 
 

@@ -64,10 +64,8 @@ class TextLayout:
         Whether colours are whole numbers up to 255.
     hashes : bool
         Whether lines with ``#`` are comments.
-    sample : tuple of tuple of str
-        Cells of the first rows.
-    row_bytes : float
-        Mean length of the first rows.
+    remarks : tuple of str
+        What comments before the first row say.
     """
 
     encoding: str
@@ -81,8 +79,7 @@ class TextLayout:
     count: int | None
     eight_bit: bool
     hashes: bool
-    sample: tuple[tuple[str, ...], ...]
-    row_bytes: float
+    remarks: tuple[str, ...]
 
 
 def find_layout(path: Path) -> TextLayout:
@@ -94,11 +91,11 @@ def find_layout(path: Path) -> TextLayout:
         If they are no rows of at least three numbers, or do not tell a decimal comma from thousands.
     """
     encoding, lines = _head(path)
-    count, comment, first = None, "", 0
+    count, remarks, first = None, [""], 0
     while first < len(lines):
         text = lines[first].strip()
         if text.startswith(("#", "//")):
-            comment = text.lstrip("#/ ")
+            remarks.append(text.lstrip("#/ "))
         elif re.fullmatch(r"\d{1,12}", text) and count is None:
             count = int(text)
         elif text:
@@ -130,7 +127,7 @@ def find_layout(path: Path) -> TextLayout:
         )
     shares = [_numbers_share([row[at] for row in cells], decimal) for at in range(width)]
     numeric = [share >= ENOUGH for share in shares]
-    header = _header(rows[0][1] if top_is_header else comment, separator, width, must=top_is_header, path=path)
+    header = _header(rows[0][1] if top_is_header else remarks[-1], separator, width, must=top_is_header, path=path)
     colours = width in (6, 7) and all(_eight_bit([row[at] for row in cells]) for at in range(width - 3, width))
     if header is not None:
         names, by_rule = header, True
@@ -153,8 +150,7 @@ def find_layout(path: Path) -> TextLayout:
         count=count,
         eight_bit=bool(painted) and all(_eight_bit([row[at] for row in cells]) for at in painted),
         hashes=any("#" in line for line in lines),
-        sample=tuple(tuple(row) for row in cells),
-        row_bytes=sum(len(line.encode(encoding, "replace")) + 1 for line in sample_lines) / max(len(sample_lines), 1),
+        remarks=tuple(remarks),
     )
 
 

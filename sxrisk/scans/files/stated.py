@@ -40,6 +40,11 @@ def stated_crs(source: Any, path: Path) -> tuple[Any, Any]:
         found = las_crs(source.vlrs, path.name)
     else:
         found = _metadata(getattr(source, "metadata", ""), path), None
+    if found == (None, None):
+        # A LAS header has no place for heights without a plan.
+        found = None, _metadata(getattr(source, "heights", ""), path)
+    if found[0] is not None and found[0].is_vertical and not found[0].is_compound:
+        found = None, found[0]
     return found if found != (None, None) else (prj_beside(path), None)
 
 

@@ -37,6 +37,7 @@ class TextSource(PlainFile):
         super().__init__(path)
         self.layout: TextLayout = find_layout(path)
         check_axes(path, self.layout.names)
+        self.take_remarks(self.layout.remarks)
 
     @property
     def attribute_names(self) -> tuple[str, ...]:

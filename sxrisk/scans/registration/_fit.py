@@ -33,12 +33,15 @@ class Fit(NamedTuple):
     """Where a fit stands: the motion about the local origin, and what it saw there.
 
     ``places`` (n, 3), ``residuals`` (n,), ``usable`` (n,) and ``weights`` (n,) are those of the moving cloud's patches
-    after the motion; ``sigma`` is the scatter of one residual; ``open`` (6, k) are the directions nobody knows.
+    after the motion, ``alike`` (n,) as in :class:`Means`; ``scale`` (n,) is what is expected of each residual in terms
+    of the usual one; ``sigma`` is the scatter of a usual residual; ``open`` (6, k) are the directions nobody knows.
     """
 
     matrix: Floats
     places: Floats
     planes: Planes
+    alike: Floats
+    scale: Floats
     residuals: Floats
     usable: Mask
     weights: Floats
@@ -46,6 +49,11 @@ class Fit(NamedTuple):
     equations: Equations
     open: Floats
     converged: bool
+
+    @property
+    def independent(self) -> float:
+        """Number of usable patches that tell something of their own."""
+        return float((1.0 / self.alike[self.usable]).sum())
 
     def agreement(self, means: Means) -> float:
         """Share of the usable patches that lie within three times the surfaces' own roughness of each other."""
@@ -107,12 +115,14 @@ def fit(
                 remedy="Check that both are in the same coordinate system, raise max_distance_m, or search the whole "
                 "scan with coarse=True",
             )
-        middle = float(np.median(residuals[deciding]))
-        sigma = robust_sigma(residuals[deciding])
+        scale = _scale(planes.expected, residuals, deciding)
+        leveled = residuals / scale
+        middle = float(np.median(leveled[deciding]))
+        sigma = robust_sigma(leveled[deciding])
         if keep is None and iteration < _WIDE_STEPS:
             # A wide scale at first, so that a whole shifted scan is not taken for a moved one.
             sigma = max(sigma, 0.5 * abs(middle))
-        weights = np.where(deciding, tukey(residuals / (TUKEY * sigma)), 0.0)
+        weights = np.where(deciding, tukey(leveled / (TUKEY * sigma)) / (scale**2 * means.alike), 0.0)
         equations = surface_equations(places, planes.normal, planes.tilt, residuals, weights, sigma)
         known = equations
         if targets is not None:
@@ -123,16 +133,30 @@ def fit(
         step = float(np.linalg.norm(motion[3:]) + np.linalg.norm(motion[:3]) * float(np.abs(places).max()))
         # A step well below the fit's own error only follows neighbours that come and go.
         formal = float(np.sqrt(np.trace(basis @ np.linalg.pinv(basis.T @ known.information @ basis) @ basis.T)))
-        if step < max(_SMALL_STEP_M, 0.1 * formal * np.sqrt(planes.shared)) and (
-            keep is not None or iteration >= _WIDE_STEPS
-        ):
+        if step < max(_SMALL_STEP_M, 0.1 * formal) and (keep is not None or iteration >= _WIDE_STEPS):
             if fresh:
                 converged = True
                 break
             fresh = True
         else:
             fresh = False
-    return Fit(matrix, places, planes, residuals, usable, weights, sigma, equations, unknown, converged)
+    return Fit(
+        matrix, places, planes, means.alike, scale, residuals, usable, weights, sigma, equations, unknown, converged
+    )
+
+
+def _scale(expected: Floats, residuals: Floats, deciding: Mask) -> Floats:
+    """What is expected of each residual (n,) in terms of the usual one.
+
+    Its own roughness, and whatever error the smooth ground shows beyond its roughness, which all patches share. The
+    roughness alone would let the smoothest ground outvote the walls that hold a direction; none of it would let the
+    walls pass for outliers.
+    """
+    square = expected**2
+    usual = float(np.median(square[deciding]))
+    common = max(robust_sigma(residuals[deciding]) ** 2 - usual, 0.0)
+    # Few points may lie on a plane by chance: none is taken for much better than the usual one.
+    return np.sqrt((np.maximum(square, 0.25 * usual) + common) / (usual + common + 1e-18))
 
 
 def tukey(u: Floats) -> Floats:

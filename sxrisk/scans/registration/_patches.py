@@ -4,20 +4,19 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+
+from sxrisk.scans._kdtree import Tree, build_tree, moments_within, reach
 
 __all__ = ["Means", "Planes", "Surface", "local_planes", "means_of"]
 
 Floats = npt.NDArray[np.float64]
 
-# Patches up to this many times as rough as the usual one count as smooth.
-SMOOTH = 2.0
-# Or up to this part of their radius: a far wall is coarser than the ground beside the scanner, and says more.
-_FLAT = 0.03
 # How much wider than its own neighbours a patch may become for the sake of the sparser cloud.
 _WIDEST = 6.0
 _MOST_HALVINGS = 6
 _TWO_WAYS = 0.1
+# Squared thickness of a patch in terms of its squared width, at most; bushes and rubble count, by their roughness.
+_THICKEST = 0.3
 _WIDENINGS, _WIDENING = 4, 1.6
 
 
@@ -40,18 +39,17 @@ class Surface:
     def __init__(self, points: Floats, neighbours: int) -> None:
         self.points = points
         self.neighbours = min(neighbours, len(points))
-        self._trees: dict[int, cKDTree] = {}
+        self._trees: dict[int, Tree] = {}
 
-    def tree(self, halvings: int = 0) -> cKDTree:
+    def tree(self, halvings: int = 0) -> Tree:
         """Tree over the first part of the points, halved `halvings` times."""
         if halvings not in self._trees:
-            self._trees[halvings] = cKDTree(self.points[: len(self.points) >> halvings])
+            self._trees[halvings] = build_tree(self.points[: len(self.points) >> halvings])
         return self._trees[halvings]
 
     def reach(self, places: Floats) -> Floats:
         """Distance (n,) of the last of the neighbours of `places` (n, 3), metres."""
-        found = self.tree().query(places, k=[self.neighbours], workers=-1)[0]
-        return np.asarray(found)[:, 0]
+        return reach(self.tree(), np.ascontiguousarray(places), self.neighbours)
 
     def halvings(self, reach: Floats, radius: Floats) -> npt.NDArray[np.int64]:
         """How often (n,) the points may be halved where a patch is wider than its neighbours' `reach`."""
@@ -59,32 +57,52 @@ class Surface:
         most = min(_MOST_HALVINGS, max(int(np.log2(len(self.points) / self.neighbours)) - 1, 0))
         return np.minimum(np.floor(np.log2(dense)), most).astype(np.int64)
 
-    def around(
-        self, places: Floats, radius: Floats, halvings: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Floats]:
-        """Points within `radius` (n,) of `places` (n, 3): rows (n, c), which count, distance (n,) of the nearest."""
-        most = 2 * self.neighbours
-        rows = np.zeros((len(places), most), dtype=np.int64)
-        distance = np.full((len(places), most), np.inf)
+    def patches(self, places: Floats, radius: Floats, halvings: npt.NDArray[np.int64]) -> "Patches":
+        """The points within `radius` (n,) of `places` (n, 3)."""
+        count, middle = np.zeros(len(places), dtype=np.int64), places.copy()
+        scatter, nearest = np.zeros((len(places), 3, 3)), np.full(len(places), np.inf)
         for level in np.unique(halvings):
             chosen = halvings == level
-            tree = self.tree(int(level))
-            count = min(most, tree.n)
-            far, found = tree.query(places[chosen], k=count, workers=-1)
-            distance[chosen, :count] = far.reshape(-1, count)
-            rows[chosen, :count] = found.reshape(-1, count)
-        return rows, distance <= radius[:, None], distance[:, 0]
+            found = moments_within(self.tree(int(level)), places[chosen], radius[chosen])
+            count[chosen], middle[chosen], scatter[chosen], nearest[chosen] = found
+        values, axes = np.linalg.eigh(scatter)
+        return Patches(count, middle, np.maximum(values, 0.0), axes, nearest)
+
+
+class Patches(NamedTuple):
+    """Number (n,) of points, their middles (n, 3), squared extents (n, 3) from small to large along axes (n, 3, 3),
+    and the distance (n,) of the nearest one.
+    """
+
+    number: npt.NDArray[np.int64]
+    middle: Floats
+    values: Floats
+    axes: Floats
+    nearest: Floats
+
+    @property
+    def rough(self) -> Floats:
+        """Scatter (n,) of the points about their plane."""
+        return np.sqrt(self.values[:, 0] / np.maximum(self.number - 3, 1))
+
+    @property
+    def error(self) -> Floats:
+        """1 sigma (n,) of the plane's place along its normal that this scatter makes."""
+        return self.rough / np.sqrt(np.maximum(self.number, 1))
 
 
 class Means(NamedTuple):
-    """Means (n, 3) of the moving cloud's patches, their roughness (n,) and radius (n,), metres.
+    """Means (n, 3) of the moving cloud's patches, their roughness, 1 sigma and radius (n,), metres.
 
-    ``halvings`` (n,) is how often the fixed cloud's points are halved in a patch of that radius.
+    ``alike`` (n,) is how many of the means stand within each one's radius: so many times every point counts there, and
+    so little each of them tells. ``halvings`` (n,) is how often the fixed cloud's points are halved in such a patch.
     """
 
     places: Floats
     rough: Floats
+    error: Floats
     radius: Floats
+    alike: Floats
     halvings: npt.NDArray[np.int64]
 
 
@@ -104,9 +122,9 @@ class Planes(NamedTuple):
     nearest : ndarray of shape (n,)
         Distance of the nearest point, metres.
     sound : ndarray of bool, shape (n,)
-        Whether the patch is a plane at all: spread in two directions, flat, and no rougher than most.
-    shared : float
-        In how many patches a point stands on average: neighbouring residuals are no independent observations.
+        Whether the patch is a plane at all: spread in two directions and flatter than wide.
+    expected : ndarray of shape (n,)
+        1 sigma of a residual as the roughness of both patches makes it, metres.
     """
 
     middle: Floats
@@ -116,7 +134,7 @@ class Planes(NamedTuple):
     radius: Floats
     nearest: Floats
     sound: npt.NDArray[np.bool_]
-    shared: float
+    expected: Floats
 
     def distances(self, places: Floats, max_distance_m: float) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Signed distances (n,) of `places` from the planes, and which can be trusted."""
@@ -136,7 +154,7 @@ def means_of(moving: Surface, fixed: Surface, cores: Floats, matrix: Floats) -> 
     radius = np.clip(other, own, _WIDEST * own) * (1.0 + 1e-9)
     for _ in range(_WIDENINGS):
         # Neighbours along one line of a spinning scanner make no plane: wide enough to hold the next line.
-        values = _moments(fixed, *fixed.around(there, radius, fixed.halvings(other, radius))[:2])[1]
+        values = fixed.patches(there, radius, fixed.halvings(other, radius)).values
         thin = (values[:, 1] < _TWO_WAYS * values[:, 2]) & (radius < _WIDEST * own)
         if not thin.any():
             break
@@ -144,37 +162,19 @@ def means_of(moving: Surface, fixed: Surface, cores: Floats, matrix: Floats) -> 
     places, own_halvings = cores, moving.halvings(own, radius)
     for _ in range(2):
         # A core point stands in its own noise; the second round stands on the surface.
-        middle, values, _, count = _moments(moving, *moving.around(places, radius, own_halvings)[:2])
-        places = np.where(count[:, None] > 0, middle, places)
-    return Means(places, np.sqrt(values[:, 0] / np.maximum(count - 3, 1)), radius, fixed.halvings(other, radius))
+        found = moving.patches(places, radius, own_halvings)
+        places = found.middle
+    alike = np.maximum(moments_within(build_tree(places), places, radius)[0], 1).astype(np.float64)
+    return Means(places, found.rough, found.error, radius, alike, fixed.halvings(other, radius))
 
 
 def local_planes(surface: Surface, places: Floats, means: Means) -> Planes:
     """Planes through the points of `surface` around `places` (n, 3), as wide as the patches of `means`."""
-    rows, inside, nearest = surface.around(places, means.radius, means.halvings)
-    middle, values, vectors, count = _moments(surface, rows, inside)
-    sound = (values[:, 0] < 0.05 * values[:, 1]) & (values[:, 1] > 0.02 * values[:, 2])
+    found = surface.patches(places, means.radius, means.halvings)
+    values, count, rough = found.values, found.number, found.rough
+    sound = (values[:, 0] < _THICKEST * values[:, 1]) & (values[:, 1] > 0.02 * values[:, 2])
     sound &= count >= max(surface.neighbours // 2, 4)
-    rough = np.sqrt(values[:, 0] / np.maximum(count - 3, 1))
-    # A patch across an edge is rougher than the scanner's noise: its plane and its mean are those of no surface.
-    if sound.any():
-        usual = SMOOTH * float(np.median(rough[sound])) + 1e-9
-        sound &= rough <= np.maximum(usual, _FLAT * means.radius)
     tilt = rough**2 / np.maximum(values[:, 1], 1e-12)
     spread = np.sqrt(values.sum(axis=1) / np.maximum(count, 1))
-    used = np.zeros(len(surface.points), dtype=bool)
-    used[rows[inside]] = True
-    shared = max(float(inside.sum()) / max(int(used.sum()), 1), 1.0)
-    return Planes(middle, vectors[:, :, 0], rough, tilt, spread, nearest, sound, shared)
-
-
-def _moments(
-    surface: Surface, rows: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]
-) -> tuple[Floats, Floats, Floats, npt.NDArray[np.int64]]:
-    """Middles (n, 3), squared extents (n, 3) from small to large, their axes (n, 3, 3), and numbers of points (n,)."""
-    near = surface.points[rows]
-    count = inside.sum(axis=1)
-    middle = np.einsum("nki,nk->ni", near, inside) / np.maximum(count, 1)[:, None]
-    offsets = (near - middle[:, None, :]) * inside[:, :, None]
-    values, vectors = np.linalg.eigh(np.matmul(offsets.transpose(0, 2, 1), offsets))
-    return middle, np.maximum(values, 0.0), vectors, count
+    expected = np.hypot(found.error, means.error)
+    return Planes(found.middle, found.axes[:, :, 0], rough, tilt, spread, found.nearest, sound, expected)

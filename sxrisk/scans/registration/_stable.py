@@ -22,8 +22,11 @@ _DRAWS = 400
 _DRAWN = 5
 # 99.9 % of a squared error of six unknowns, and its median.
 _GROSS, _MEDIAN = 22.46, 5.35
+# Neighbouring patches may tell more than their overlap lets expect, but not without end.
+_LEAST_SCALE = 0.05
 _AROUND, _MOST_AROUND = 24, 200
 _SMOOTH_CUT = 4.0
+_LEAST_STABLE = 0.4
 
 
 def unmoved(fit: Fit) -> Mask:
@@ -35,7 +38,8 @@ def unmoved(fit: Fit) -> Mask:
     a region that moved by less than the noise of a single patch.
     """
     usable = fit.usable
-    independent = float(usable.sum()) / fit.planes.shared
+    independent = fit.independent
+    shared = float(usable.sum()) / max(independent, 1e-9)
     for across in _BLOCKS_ACROSS:
         block = block_numbers(fit.places, fit.places[usable], across)
         if independent >= _INDEPENDENT * len(np.unique(block[usable])):
@@ -50,19 +54,20 @@ def unmoved(fit: Fit) -> Mask:
         ) from error
     stable = usable & ~np.isin(block, gross)
     # The residuals as they would be after the motion that most blocks agree on.
-    residuals = fit.residuals + rows(fit.places, fit.planes.normal) @ motion
-    around = int(min(_AROUND * fit.planes.shared, _MOST_AROUND, usable.sum() / 2))
+    residuals = (fit.residuals + rows(fit.places, fit.planes.normal) @ motion) / fit.scale
+    around = int(min(_AROUND * shared, _MOST_AROUND, usable.sum() / 2))
     tree = cKDTree(fit.places[usable])
     near = tree.query(fit.places[usable], k=around, workers=-1)[1]
     smooth = np.median(residuals[usable][near], axis=1)
     seen = smooth[stable[usable]]
     if not len(seen):
-        return stable
-    noise = 1.25 * fit.sigma / np.sqrt(max(around / fit.planes.shared, 1.0))
+        return usable
+    noise = 1.25 * fit.sigma / np.sqrt(max(around / shared, 1.0))
     quiet = np.abs(smooth) <= _SMOOTH_CUT * max(noise, robust_sigma(seen))
     # A patch goes with most of its neighbours: single ones in a moved region are chance.
     stable[usable] &= quiet[near].mean(axis=1) >= 0.5
-    return stable
+    # Where most of the ground contradicts the rest, the scans are bent, not the ground: all of it decides.
+    return stable if stable.sum() >= _LEAST_STABLE * usable.sum() else usable
 
 
 def block_numbers(places: Floats, measured: Floats, across: int) -> npt.NDArray[np.int64]:
@@ -85,7 +90,7 @@ def _consensus(fit: Fit, block: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDAr
     motions.append(_solved(information[drawn].sum(axis=1) + ridge, right[drawn].sum(axis=1)))
     candidates = np.concatenate(motions)
     error = _disagreement(candidates, information, right, rest)
-    scale = max(1.0, float(np.median(error, axis=1).min()) / _MEDIAN)
+    scale = max(_LEAST_SCALE, float(np.median(error, axis=1).min()) / _MEDIAN)
     best = int(np.argmin(np.minimum(error / scale, _GROSS).sum(axis=1)))
     motion, bad = candidates[best], error[best] > _GROSS * scale
     for _ in range(5):
@@ -93,7 +98,7 @@ def _consensus(fit: Fit, block: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDAr
             return np.zeros(6), np.empty(0, dtype=np.int64)  # no agreement: nothing is known of the blocks
         motion = _solved((information[~bad].sum(axis=0) + ridge)[None], right[~bad].sum(axis=0)[None])[0]
         error = _disagreement(motion[None], information, right, rest)[0]
-        scale = max(1.0, float(np.median(error[~bad])) / _MEDIAN)
+        scale = max(_LEAST_SCALE, float(np.median(error[~bad])) / _MEDIAN)
         again = error > _GROSS * scale
         if (again == bad).all():
             break
@@ -106,15 +111,17 @@ def _block_equations(fit: Fit, block: npt.NDArray[np.int64]) -> tuple[npt.NDArra
     chosen = np.flatnonzero(fit.usable)
     chosen = chosen[np.argsort(block[chosen], kind="stable")]
     numbers, start, count = np.unique(block[chosen], return_index=True, return_counts=True)
-    design = rows(fit.places[chosen], fit.planes.normal[chosen])
+    scale = fit.scale[chosen]
+    design = rows(fit.places[chosen], fit.planes.normal[chosen]) / scale[:, None]
+    residuals = fit.residuals[chosen] / scale
     found, information, right, rest = [], [], [], []
     for number, first, n in zip(numbers, start, count, strict=True):
         if n < _LEAST_IN_BLOCK:
             continue
         part = slice(first, first + n)
-        residual = fit.residuals[chosen[part]]
+        residual = residuals[part]
         sigma = max(robust_sigma(residual), fit.sigma)
-        weight = tukey((residual - np.median(residual)) / (TUKEY * sigma)) / sigma**2
+        weight = tukey((residual - np.median(residual)) / (TUKEY * sigma)) / (sigma**2 * fit.alike[chosen[part]])
         matrix = design[part].T @ (design[part] * weight[:, None])
         side = -design[part].T @ (weight * residual)
         found.append(number)

@@ -1,12 +1,13 @@
 """From a start that may be metres and degrees away to one that the fine fit takes over."""
 
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from sxrisk.errors import GeometryError
+from sxrisk.scans._kdtree import reach
 from sxrisk.scans.registration._coarse import feature_motions
 from sxrisk.scans.registration._equations import moved
 from sxrisk.scans.registration._fit import LEAST_POINTS, fit
@@ -14,14 +15,22 @@ from sxrisk.scans.registration._patches import Surface, means_of
 from sxrisk.scans.registration._working import core_rows
 from sxrisk.scans.thinning import thin_rows
 
-__all__ = ["AGREES", "Clouds", "Start", "descend", "search", "searched"]
+__all__ = ["AGREES", "CLOSE", "FAIR_OVERLAP", "Clouds", "Start", "descend", "nearby", "refuse", "search", "searched"]
 
 Floats = npt.NDArray[np.float64]
 
 AGREES = 0.5
 """Least share of the patches that must lie on each other for a motion to count as found."""
 
+CLOSE = 0.9
+"""Share of a scan at rest that lies on the other one, at least."""
+
+FAIR_OVERLAP = 0.4
+"""Share of the scan that must find a partner; a smaller common part can rest on the wrong walls."""
+
 _AS_GOOD = 0.9
+# How much wider than asked the surroundings of a doubtful start are looked at.
+_WIDER = (2.0, 4.0)
 _CORES = 3000
 _LEVEL_CORES = 4000
 _LEVEL_NEIGHBOURS = 10
@@ -48,7 +57,7 @@ class Clouds(NamedTuple):
     ) -> "Clouds":
         """Both clouds with the tree over the fixed one and its usual spacing."""
         surface = Surface(fixed, neighbours)
-        spacing = float(np.median(surface.tree().query(fixed[:2000], k=2)[0][:, 1]))
+        spacing = float(np.median(reach(surface.tree(), np.ascontiguousarray(fixed[:2000]), 2)))
         return cls(Surface(moving, neighbours), surface, eyes, names, max(spacing, 1e-4))
 
 
@@ -81,9 +90,36 @@ def descend(clouds: Clouds, matrix: Floats, reach_m: float) -> Start:
         voxel /= 4.0
     cores = clouds.moving.points[core_rows(clouds.moving.points, _CORES)]
     means = means_of(clouds.moving, clouds.surface, cores, matrix)
-    reach = max(min(reach_m, 8.0 * clouds.spacing_m), 4.0 * clouds.spacing_m)
-    found = fit(means, clouds.surface, matrix, max_distance_m=reach, where=clouds.names[0])
+    pairs_m = max(min(reach_m, 8.0 * clouds.spacing_m), 4.0 * clouds.spacing_m)
+    found = fit(means, clouds.surface, matrix, max_distance_m=pairs_m, where=clouds.names[0])
     return Start(found.matrix, found.agreement(means), float(found.usable.mean()))
+
+
+def nearby(clouds: Clouds, reach_m: float) -> Start:
+    """The start at the given position, or a clearly better one somewhat further away.
+
+    Corridors and benches repeat themselves: half of a scan may lie on the wrong walls.
+
+    Raises
+    ------
+    GeometryError
+        If nothing near the given position lies on the other scan.
+    """
+    best: Start | None = None
+    refused: GeometryError | None = None
+    for wider in (1.0, *_WIDER):
+        try:
+            other = descend(clouds, np.eye(4), wider * reach_m)
+        except GeometryError as error:
+            refused = refused or error
+            continue
+        if best is None or _score(best) < _AS_GOOD * _score(other):
+            best = other
+        if best.agreement >= CLOSE and best.overlap >= FAIR_OVERLAP:
+            break
+    if best is None:
+        raise refused or GeometryError("nothing near the given position lies on the other scan")
+    return best
 
 
 def _level(clouds: Clouds, matrix: Floats, voxel: float) -> Floats:
@@ -107,7 +143,11 @@ def search(clouds: Clouds) -> tuple[Start, dict[str, Any]]:
     """
     tried = searched(clouds)
     if not tried or not tried[0][0].found:
-        _refuse(clouds, tried)
+        _refuse_mirrored(clouds)
+        refuse(
+            clouds,
+            f"the best one leaves {100 * (1 - tried[0][0].agreement):.0f} % apart" if tried else "none was found",
+        )
     best = tried[0][0]
     corners = clouds.moving.points[core_rows(clouds.moving.points, 200)]
     second = 0.0
@@ -164,9 +204,14 @@ def _refuse_mirrored(clouds: Clouds, *, at_least: float = 0.0) -> None:
         )
 
 
-def _refuse(clouds: Clouds, tried: list[tuple[Start, float, float]]) -> None:
-    _refuse_mirrored(clouds)
-    best = f"the best one leaves {100 * (1 - tried[0][0].agreement):.0f} % apart" if tried else "none was found"
+def refuse(clouds: Clouds, best: str) -> NoReturn:
+    """Say that no motion lays the scans on each other, and how near the best one came.
+
+    Raises
+    ------
+    GeometryError
+        Always.
+    """
     raise GeometryError(
         f"no motion lays the scans on each other: {best}",
         where=", ".join(clouds.names),

@@ -1,7 +1,8 @@
 """Bringing one scan onto another by the ground that did not move."""
 
 import dataclasses
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -9,14 +10,14 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from sxrisk.errors import CRSError, GeometryError, ParameterError
+from sxrisk.errors import CRSError, GeometryError, ParameterError, UnverifiedInputWarning
 from sxrisk.scans.cloud import Cloud
 from sxrisk.scans.registration._covariance import quality, surface_weight
 from sxrisk.scans.registration._equations import moved
 from sxrisk.scans.registration._fit import LEAST_POINTS, Fit, fit
 from sxrisk.scans.registration._patches import means_of
 from sxrisk.scans.registration._stable import unmoved
-from sxrisk.scans.registration._start import AGREES, Clouds, Start, descend, search
+from sxrisk.scans.registration._start import AGREES, CLOSE, FAIR_OVERLAP, Clouds, Start, descend, nearby, refuse, search
 from sxrisk.scans.registration._targets import Targets, adjust, read_targets
 from sxrisk.scans.registration._working import core_rows, working_points
 from sxrisk.scans.registration.result import Registration
@@ -27,8 +28,6 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _ROUNDS = 4
-# Below this overlap, nearly all of the common part must agree.
-_FAIR_OVERLAP, _CLOSE = 0.4, 0.9
 
 
 def register(
@@ -38,7 +37,7 @@ def register(
     stable: Any = None,
     targets: Any = None,
     surface: bool = True,
-    coarse: bool | Literal["auto"] = False,
+    coarse: bool | Literal["auto"] = "auto",
     max_distance_m: float = 1.0,
     neighbours: int = 20,
     max_points: int = 40_000,
@@ -66,9 +65,10 @@ def register(
     surface : bool
         False lets the targets decide alone.
     coarse : bool or "auto"
-        True finds the start by the features of both scans, wherever they are; "auto" only where the given
-        position does not fit. False, the default, holds on to the given position: two epochs in one coordinate
-        system shall not be moved far in silence.
+        True finds the start by the features of both scans, wherever they are. "auto", the default, keeps to the
+        given position where the scans lie on each other there or somewhat further away, and searches only where they
+        do not; it warns, as two scans in one coordinate system shall not be moved far in silence. False never
+        searches.
     max_distance_m : float
         Pairs further apart than this never count, metres. Starts up to about this far away converge.
     neighbours : int
@@ -80,6 +80,11 @@ def register(
     -------
     Registration
         Not ``converged`` where the geometry leaves a direction open: ``weakest`` names it.
+
+    Warns
+    -----
+    UnverifiedInputWarning
+        If the given position did not fit and the motion was found by features.
 
     Raises
     ------
@@ -121,11 +126,63 @@ def register(
             raise ParameterError("surface=False without targets", where="register", expected="targets")
         return _by_targets(control, origin, fixed)
     clouds = _clouds(moving, fixed, neighbours, origin)
-    start, found = _start(clouds, control, coarse, max_distance_m)
     area = None if stable is None else _area(stable, fixed)
-    cores = _cores(clouds, start.matrix, area, origin, max_points)
-    result, agreement, control = _settle(cores, clouds, start.matrix, max_distance_m, control, find=area is None)
-    return _registration(result, agreement, control, origin, fixed, found)
+
+    def settled(start: Start, found: dict[str, Any]) -> Registration:
+        cores = _cores(clouds, start.matrix, area, origin, max_points)
+        result, agreement, used = _settle(cores, clouds, start.matrix, max_distance_m, control, find=area is None)
+        return _registration(result, agreement, used, origin, fixed, found)
+
+    known = None if control is None else control.start()
+    if known is not None:
+        return settled(descend(clouds, known, max_distance_m), {"method": "targets"})
+    if coarse is True:
+        return settled(*search(clouds))
+    if coarse is False:
+        return settled(descend(clouds, np.eye(4), max_distance_m), {"method": "given"})
+    return _near_or_far(clouds, settled, max_distance_m)
+
+
+def _near_or_far(
+    clouds: Clouds, settled: Callable[[Start, dict[str, Any]], Registration], max_distance_m: float
+) -> Registration:
+    """From the given position; by features where that does not fit.
+
+    Raises
+    ------
+    GeometryError
+        If neither gives a motion that lays the scans on each other.
+    """
+    given: Registration | None = None
+    try:
+        start = nearby(clouds, max_distance_m)
+        given = settled(start, {"method": "given"})
+    except GeometryError:
+        pass
+    else:
+        # What the geometry leaves open, no search can find.
+        if given.converged or (start.found and not given.determined):
+            return given
+    try:
+        found = settled(*search(clouds))
+    except GeometryError:
+        if given is None:
+            raise
+        return given
+    if not found.converged:
+        if given is None:
+            # Nothing fits here, and what features found elsewhere does not fit either.
+            refuse(clouds, f"the best one, by features, leaves {100 * (1 - found.overlap):.0f} % without a partner")
+        return given
+    middle = clouds.moving.points.mean(axis=0)
+    away = float(np.linalg.norm(moved(found.matrix, middle[None])[0] - middle))
+    warnings.warn(
+        f"{clouds.names[0]}: does not fit {clouds.names[1]} in the given position; its features place it {away:.2f} m "
+        "away",
+        UnverifiedInputWarning,
+        stacklevel=3,
+    )
+    return found
 
 
 def _check(
@@ -168,25 +225,6 @@ def _clouds(moving: Cloud, fixed: Cloud, neighbours: int, origin: Floats) -> Clo
     eyes = tuple(None if c.stations is None else c.stations - origin for c in (moving, fixed))
     names = (moving.source or "moving scan", fixed.source or "fixed scan")
     return Clouds.of(points[0], points[1], neighbours, (eyes[0], eyes[1]), names)
-
-
-def _start(
-    clouds: Clouds, control: Targets | None, coarse: bool | str, max_distance_m: float
-) -> tuple[Start, dict[str, Any]]:
-    known = None if control is None else control.start()
-    if known is not None:
-        return descend(clouds, known, max_distance_m), {"method": "targets"}
-    if coarse is True:
-        return search(clouds)
-    try:
-        start = descend(clouds, np.eye(4), max_distance_m)
-    except GeometryError:
-        if coarse is False:
-            raise
-    else:
-        if start.found or coarse is False:
-            return start, {"method": "given"}
-    return search(clouds)
 
 
 def _area(stable: Any, fixed: Cloud) -> BaseGeometry:
@@ -294,7 +332,7 @@ def _registration(
 
 def _lies_on(overlap: float, agreement: float) -> bool:
     """Whether enough of the scan lies on the other: a small common part can rest on the wrong walls."""
-    return agreement >= (AGREES if overlap >= _FAIR_OVERLAP else _CLOSE)
+    return agreement >= (AGREES if overlap >= FAIR_OVERLAP else CLOSE)
 
 
 def _stable_area(points: Floats, stable: Mask) -> BaseGeometry:

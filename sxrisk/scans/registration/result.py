@@ -16,7 +16,9 @@ from scipy.spatial.transform import Rotation
 
 from sxrisk.errors import FileFormatError, ParameterError
 from sxrisk.scans._output import whole_file
+from sxrisk.scans.cloud import Cloud
 from sxrisk.scans.registration._equations import cross_matrix
+from sxrisk.scans.registration._moved import MovedSource
 from sxrisk.scans.scan import Scan
 
 __all__ = ["Registration"]
@@ -57,9 +59,8 @@ class Registration:
         Direction of each residual.
     covariance : ndarray of shape (6, 6)
         Of a small turn (rad) and shift (m) about `origin` that would follow the motion. A direction that the geometry
-        leaves open carries the size of the scan. Rather too wide than too narrow, so a level of detection made with it
-        is safe: about 2 times too wide in sigma where patches of sparse scans (one point per square metre) span curved
-        ground (2.1 measured), about right where the scanner's noise decides.
+        leaves open carries the size of the scan. Found by leaving out blocks of ground in turn: the squared error in
+        its units has a mean of 4 to 8 instead of 6 on sparse, dense, noisy and correlated ground.
     scatter_m : float
         Scatter of the block means on stable ground alone, metres.
     determined : bool
@@ -140,11 +141,34 @@ class Registration:
             self.origin + self.matrix[:3, 3]
         )
 
-    def apply(self, scan: Scan) -> Scan:
-        """The scan and its stations after the motion, carrying :attr:`sigma_m` as its registration uncertainty."""
-        return scan.replace(
-            xyz=self.move(scan.xyz),
-            stations=None if scan.stations is None else self.move(scan.stations),
+    def apply(self, scan: Cloud) -> Scan:
+        """The scan and its stations after the motion, carrying :attr:`sigma_m` as its registration uncertainty.
+
+        Parameters
+        ----------
+        scan : Scan or TiledScan
+            The moving scan, or any other of the same set-up.
+
+        Returns
+        -------
+        Scan
+            Of a :class:`~sxrisk.TiledScan`, one that reads its points tile by tile when they are asked for: every
+            writer and :func:`~sxrisk.tile_scan` take it without the whole cloud in memory.
+        """
+        if isinstance(scan, Scan):
+            return scan.replace(
+                xyz=self.move(scan.xyz),
+                stations=None if scan.stations is None else self.move(scan.stations),
+                registration_sigma_m=self.sigma_m,
+            )
+        source = MovedSource(scan, self.move, self.sigma_m)
+        return Scan.from_source(
+            source,
+            crs=scan.crs,
+            vertical_crs=scan.vertical_crs,
+            epoch=scan.epoch,
+            stations=source.stations,
+            range_sigma_m=scan.range_sigma_m,
             registration_sigma_m=self.sigma_m,
         )
 

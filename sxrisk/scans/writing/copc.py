@@ -31,7 +31,7 @@ EVLR_HEADER = struct.Struct("<H16sHQ32s")
 Records = npt.NDArray[Any]
 
 
-def write_copc(out: Outgoing, path: Path, resolution_m: float) -> None:
+def write_copc(out: Outgoing, path: Path, resolution_m: float | None) -> None:
     """Write a cloud as COPC 1.0.
 
     Parameters
@@ -40,8 +40,8 @@ def write_copc(out: Outgoing, path: Path, resolution_m: float) -> None:
         The cloud.
     path : Path
         Where to; temporary files stand beside it.
-    resolution_m : float
-        Step in which coordinates are stored.
+    resolution_m : float, optional
+        Step in which coordinates are stored; default the lattice that they came on, else a millimetre.
 
     Raises
     ------

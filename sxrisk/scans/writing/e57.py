@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sxrisk.errors import OutputError
-from sxrisk.scans.writing.outgoing import COLOURS, Outgoing, Piece
+from sxrisk.scans.writing.outgoing import COLOURS, Outgoing, Piece, system_of
 
 __all__ = ["write_e57"]
 
@@ -24,10 +24,12 @@ STANDARD = {
     "blue": "colorBlue",
     "row_index": "rowIndex",
     "column_index": "columnIndex",
-    "gps_time": "timeStamp",
     "return_number": "returnIndex",
     "number_of_returns": "returnCount",
 }
+# Times since the start of the week, or since 1980, are not the standard's timeStamp, which counts from the scan's
+# begin: they become a field of our own. Returns are counted from 0 there.
+RETURN = "return_number"
 EXTENSION, EXTENSION_URI = "sx", "http://www.sxrisk.org/E57/attributes/1"
 # E57 counts seconds of GPS time, which is ahead of UTC by the leap seconds since it began (none since 2017).
 GPS_EPOCH, GPS_LEAP_SECONDS = datetime(1980, 1, 6, tzinfo=UTC), 18
@@ -73,11 +75,12 @@ class _File:
 
         self.e57, self.out, self.image = libe57, out, image
         self.divisor = out.byte_colours()
-        self.fields = {name: self._field(name) for name in out.kinds if name != "station_index"}
         self.ranges = self._ranges()
+        self.fields = {name: self._field(name) for name in out.kinds if name != "station_index"}
 
     def write(self) -> None:
         cloud, image, root = self.out.cloud, self.image, self.image.root()
+        system = system_of(cloud)
         image.extensionsAdd("", self.e57.E57_V1_0_URI)
         if any(":" in field for field in self.fields.values()):
             image.extensionsAdd(EXTENSION, EXTENSION_URI)
@@ -86,7 +89,7 @@ class _File:
         root.set("versionMajor", self._whole(self.e57.E57_FORMAT_MAJOR))
         root.set("versionMinor", self._whole(self.e57.E57_FORMAT_MINOR))
         root.set("e57LibraryVersion", self._text(self.e57.E57_LIBRARY_ID))
-        root.set("coordinateMetadata", self._text(_wkt(self.out)))
+        root.set("coordinateMetadata", self._text("" if system is None else system.to_wkt()))
         root.set("creationDateTime", self._moment())
         scans = self.e57.VectorNode(image, True)
         root.set("data3D", scans)
@@ -151,7 +154,11 @@ class _File:
                     arrays[f"cartesian{axis}"][: len(local)] = local[:, i]
                 for attribute, field in self.fields.items():
                     values = piece.columns[attribute][part]
-                    arrays[field][: len(local)] = values // self.divisor if field.startswith("color") else values
+                    if field.startswith("color"):
+                        values = values // self.divisor
+                    elif field == STANDARD[RETURN]:
+                        values = values - np.uint8(1)
+                    arrays[field][: len(local)] = values
                 writer.write(len(local))
             piece = next(rest, None)
         writer.close()
@@ -183,14 +190,17 @@ class _File:
     def _field(self, name: str) -> str:
         if name in COLOURS and not self.out.has_colour:
             return f"{EXTENSION}:{name}"
+        if name == RETURN and self.ranges.get(name, (0.0, 0.0))[0] < 1.0:
+            return f"{EXTENSION}:{name}"
         return STANDARD.get(name, f"{EXTENSION}:{name}")
 
     def _prototype(self, name: str) -> Any:
         kind = self.out.kinds[name]
         if name in COLOURS and self.out.has_colour:
             return self.e57.IntegerNode(self.image, 0, 0, 255)
-        if kind.kind in "iu" and name != "gps_time":
-            low, high = (int(limit) for limit in self.ranges[name])
+        if kind.kind in "iu":
+            first = int(self.fields[name] == STANDARD[RETURN])
+            low, high = (int(limit) - first for limit in self.ranges[name])
             return self.e57.IntegerNode(self.image, low, low, high)
         precision = self.e57.FloatPrecision.E57_SINGLE if kind == np.float32 else self.e57.FloatPrecision.E57_DOUBLE
         return self.e57.FloatNode(self.image, 0.0, precision)
@@ -233,10 +243,3 @@ class _File:
 
     def _whole(self, value: int) -> Any:
         return self.e57.IntegerNode(self.image, value, value, value)
-
-
-def _wkt(out: Outgoing) -> str:
-    from sxrisk.scans.writing.las import compound_crs
-
-    system = compound_crs(out)
-    return "" if system is None else str(system.to_wkt())

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import laspy
 import lazrs
@@ -14,15 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sxrisk.errors import GeometryError, OutputError, ParameterError
-from sxrisk.scans.writing.outgoing import STANDARD, Outgoing, Piece, description_of
+from sxrisk.scans.writing.outgoing import STANDARD, Outgoing, Piece, description_of, system_of
 
-__all__ = ["LasLayout", "compound_crs", "compression", "write_las"]
+__all__ = ["LasLayout", "compression", "write_las"]
 
 UNDATED = date(1970, 1, 1)
 SECONDS_OF_A_WEEK = 604_800.0
 # Metres in a degree of latitude, to turn a step in metres into one in degrees.
 METRES_OF_A_DEGREE = 111_320.0
+USUAL_STEP = 0.001
 LARGEST = 2**31 - 1
+# Point formats up to 5 count whole degrees, later ones finer steps.
+RANK, DEGREES_OF_AN_ANGLE_STEP = "scan_angle_rank", 0.006
 DESCRIPTION_RECORD = 1
 _NOTHING = [(ctypes.c_byte * 8)() for _ in range(3)]
 
@@ -34,25 +36,26 @@ class LasLayout:
     ----------
     out : Outgoing
         The cloud.
-    resolution_m : float
-        Step in which coordinates are stored.
+    resolution_m : float, optional
+        Step in which coordinates are stored; default the lattice that they came on, else a millimetre.
     """
 
-    def __init__(self, out: Outgoing, resolution_m: float) -> None:
+    def __init__(self, out: Outgoing, resolution_m: float | None) -> None:
         self.source = out.cloud.source
         self.standard = {
             name for name, kind in out.kinds.items() if name in STANDARD and np.can_cast(kind, STANDARD[name][0])
         }
+        if "scan_angle" in self.standard:
+            self.standard.discard(RANK)
         colour = out.has_colour
         if not colour:
             self.standard -= {"red", "green", "blue", "nir"}
         header = laspy.LasHeader(version="1.4", point_format=8 if "nir" in self.standard else 7 if colour else 6)
         header.creation_date = out.cloud.epoch.date() if out.cloud.epoch is not None else UNDATED
         header.generating_software, header.system_identifier = "sxrisk", "EXTRACTION"
-        header.scales = _steps(out, resolution_m)
-        header.offsets = np.round(out.cloud.origin)
-        system = compound_crs(out)
-        if system is not None:
+        header.scales, header.offsets = _lattice(out, resolution_m)
+        system = system_of(out.cloud)
+        if system is not None and out.cloud.crs is not None:
             # LAS 1.4 asks for the WKT of 2001; laspy would write the one of 2019, which older programs cannot read.
             wkt = system.to_wkt("WKT1_GDAL", output_axis_rule=False)
             header.vlrs.append(laspy.vlrs.known.WktCoordinateSystemVlr(wkt))
@@ -89,6 +92,8 @@ class LasLayout:
                     )
                 if name in ("red", "green", "blue"):
                     column = column.astype(kind) * np.uint16(self.colour_factor)
+                elif name == RANK:
+                    column = np.rint(column / DEGREES_OF_AN_ANGLE_STEP)
             record[self.names[name]] = column
         for name in ("return_number", "number_of_returns"):
             if name not in self.standard:
@@ -120,13 +125,13 @@ class LasLayout:
     def _name(self, name: str, header: laspy.LasHeader) -> str:
         """A name that does not collide with a standard dimension that the values do not fit into."""
         if name in self.standard:
-            return name
+            return "scan_angle" if name == RANK else name
         if not 0 < len(name.encode()) < 32:
             raise ParameterError("a name that LAS cannot hold", where=f"extra {name!r}", expected="1 to 31 bytes")
         return f"{name}_" if name in header.point_format.dimension_names else name
 
 
-def write_las(out: Outgoing, path: Path, resolution_m: float) -> None:
+def write_las(out: Outgoing, path: Path, resolution_m: float | None) -> None:
     """Write ``.las`` or ``.laz``, piece by piece.
 
     Parameters
@@ -135,8 +140,8 @@ def write_las(out: Outgoing, path: Path, resolution_m: float) -> None:
         The cloud.
     path : Path
         The ending says whether it is compressed.
-    resolution_m : float
-        Step in which coordinates are stored.
+    resolution_m : float, optional
+        Step in which coordinates are stored; default the lattice that they came on, else a millimetre.
     """
     layout = LasLayout(out, resolution_m)
     compress = path.suffix.lower() == ".laz"
@@ -176,31 +181,28 @@ def compression(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _steps(out: Outgoing, resolution_m: float) -> npt.NDArray[np.float64]:
-    if not resolution_m > 0:
-        raise ParameterError(f"steps of {resolution_m} m", where="resolution_m", expected="more than 0")
-    crs = out.cloud.crs
+def _lattice(out: Outgoing, resolution_m: float | None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Steps and offset of the coordinates, three each."""
+    quantum = getattr(out.cloud, "quantum", None)
+    if resolution_m is None and quantum is not None:
+        # The lattice of the file that they came from: every coordinate survives to the last bit.
+        return np.abs(quantum.scale), np.array(quantum.offset)
+    step = USUAL_STEP if resolution_m is None else resolution_m
+    if not step > 0:
+        raise ParameterError(f"steps of {step} m", where="resolution_m", expected="more than 0")
+    crs, offsets = out.cloud.crs, np.round(out.cloud.origin)
     if crs is None or not crs.is_geographic:
-        return np.full(3, resolution_m)
-    degrees = 10.0 ** np.floor(np.log10(resolution_m / METRES_OF_A_DEGREE))
-    return np.array([degrees, degrees, resolution_m])
-
-
-def compound_crs(out: Outgoing) -> Any:
-    """Plan and height as one coordinate system; None where the plan is unknown."""
-    import pyproj
-
-    plan, height = out.cloud.crs, out.cloud.vertical_crs
-    if plan is None or height is None:
-        return plan
-    # A LAS names one system: plan and height become a compound one.
-    return pyproj.crs.CompoundCRS(name=f"{plan.name} + {height.name}", components=[plan, height])
+        return np.full(3, step), offsets
+    degrees = 10.0 ** np.floor(np.log10(step / METRES_OF_A_DEGREE))
+    return np.array([degrees, degrees, step]), offsets
 
 
 def _description(out: Outgoing) -> laspy.VLR:
-    """What LAS has no place for: time of the epoch, stations and uncertainties, as JSON in a record of our own."""
+    """What LAS has no place for: heights alone, epoch, stations and uncertainties, as JSON in a record of our own."""
     cloud = out.cloud
+    alone = cloud.crs is None and cloud.vertical_crs is not None
     facts = {
+        "vertical_crs": cloud.vertical_crs.to_wkt() if alone else None,
         "epoch": None if cloud.epoch is None else cloud.epoch.isoformat(),
         "stations": None if cloud.stations is None else cloud.stations.tolist(),
         "range_sigma_m": cloud.range_sigma_m,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,24 @@ from sxrisk.errors import GeometryError, ParameterError
 from sxrisk.scans.cloud import Cloud
 from sxrisk.scans.scan import Scan
 
-__all__ = ["COLOURS", "STANDARD", "Outgoing", "Piece", "crs_line", "description_of"]
+__all__ = [
+    "COLOURS",
+    "STANDARD",
+    "Outgoing",
+    "Piece",
+    "crs_line",
+    "description_of",
+    "remarks_of",
+    "stations_of",
+    "system_of",
+]
 
 PIECE_POINTS = 500_000
+# Characters in a comment: some readers of PLY give up at 256.
+LINE = 200
 COLOURS = ("red", "green", "blue")
-# Attributes that every program knows: their type and largest value, those of LAS 1.4 (formats 6 to 8).
+# Attributes that every program knows: their type and largest value, those of LAS 1.4 (formats 6 to 8) and the angle
+# of older formats.
 STANDARD: Mapping[str, tuple[str, int]] = MappingProxyType({
     "intensity": ("u2", 65535),
     "return_number": ("u1", 15),
@@ -23,6 +37,7 @@ STANDARD: Mapping[str, tuple[str, int]] = MappingProxyType({
     "classification": ("u1", 255),
     "user_data": ("u1", 255),
     "scan_angle": ("i2", 30_000),
+    "scan_angle_rank": ("i1", 127),
     "point_source_id": ("u2", 65535),
     "gps_time": ("f8", 0),
     "red": ("u2", 65535),
@@ -175,6 +190,43 @@ def description_of(name: str) -> str:
     return next((unit for ending, unit in UNITS.items() if name.endswith(ending)), "")
 
 
+def system_of(cloud: Cloud) -> Any:
+    """Plan and height as one coordinate system, a compound one if both are known; None if neither is."""
+    import pyproj
+
+    plan, height = cloud.crs, cloud.vertical_crs
+    if plan is None or height is None:
+        return height if plan is None else plan
+    return pyproj.crs.CompoundCRS(name=f"{plan.name} + {height.name}", components=[plan, height])
+
+
+def remarks_of(cloud: Cloud) -> list[str]:
+    """What formats with nothing but comments say of a cloud: coordinate systems, epoch and stations, a line each.
+
+    Systems without a code of their own are given as WKT, cut into lines that every reader holds and without the
+    blanks and other letters that some of them change.
+
+    Examples
+    --------
+    >>> remarks_of(Scan([[0.0, 0.0, 0.0]], crs="EPSG:4547", stations=[[1.0, 2.0, 3.0]]))
+    ['crs EPSG:4547', 'station 1.0 2.0 3.0']
+    """
+    system, line = system_of(cloud), crs_line(cloud)
+    remarks = [f"crs {line}"]
+    if system is not None and not _says_all(line, system):
+        text = quote(system.to_wkt(), safe='[],"().:;/+-_=')
+        remarks += [f"crs_wkt {text[at : at + LINE]}" for at in range(0, len(text), LINE)]
+    if cloud.epoch is not None:
+        remarks.append(f"epoch {cloud.epoch.isoformat()}")
+    return remarks + stations_of(cloud)
+
+
+def stations_of(cloud: Cloud) -> list[str]:
+    """The stations of a cloud as remarks."""
+    stations = [] if cloud.stations is None else cloud.stations.tolist()
+    return ["station {!r} {!r} {!r}".format(*row) for row in stations]
+
+
 def crs_line(cloud: Cloud) -> str:
     """The coordinate systems in a line of ASCII: codes where there are some, else names.
 
@@ -185,10 +237,23 @@ def crs_line(cloud: Cloud) -> str:
     """
     plan, height = (_code(system) for system in (cloud.crs, cloud.vertical_crs))
     if not plan:
-        return "unknown"
+        return height or "unknown"
     if not height:
         return plan
     return f"{plan}+{height.removeprefix('EPSG:') if plan.startswith('EPSG:') else height}"
+
+
+def _says_all(line: str, system: Any) -> bool:
+    """Whether a line of codes stands for exactly that system."""
+    import pyproj
+    from pyproj.exceptions import CRSError
+
+    try:
+        found = pyproj.CRS.from_user_input(line)
+    except CRSError:
+        return False
+    parts = [crs.sub_crs_list if crs.is_compound else [crs] for crs in (found, system)]
+    return parts[0] == parts[1]
 
 
 def _code(system: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sxrisk.errors import ParameterError
-from sxrisk.scans.writing.outgoing import COLOURS, Outgoing, Piece, crs_line
+from sxrisk.scans.writing.outgoing import COLOURS, Outgoing, Piece, remarks_of, stations_of
 
 __all__ = ["write_pcd", "write_ply", "write_text"]
 
@@ -35,7 +35,7 @@ def write_ply(out: Outgoing, path: Path) -> None:
     """
     divisor = out.byte_colours()
     kinds = _stored(out)
-    remarks = _remarks(out)
+    remarks = remarks_of(out.cloud)
 
     def header(count: int) -> str:
         lines = ["ply", "format binary_little_endian 1.0", *(f"comment {remark}" for remark in remarks)]
@@ -64,7 +64,7 @@ def write_pcd(out: Outgoing, path: Path) -> None:
     if colour:
         kinds["rgb"] = np.dtype("<u4")
     fields = {**{axis: np.dtype("<f8") for axis in "xyz"}, **kinds}
-    remarks = _remarks(out)
+    remarks = remarks_of(out.cloud)
 
     def header(count: int) -> str:
         lines = [
@@ -99,7 +99,7 @@ def write_pcd(out: Outgoing, path: Path) -> None:
 def write_text(out: Outgoing, path: Path) -> None:
     """Write a table with a header: coordinates to a tenth of a millimetre, values with all their digits.
 
-    A table cannot say where the stations are: their rows come as ``station``, a plain number.
+    Where ``station_index`` says which station saw a point, the stations stand in comments before the header.
 
     Parameters
     ----------
@@ -115,8 +115,10 @@ def write_text(out: Outgoing, path: Path) -> None:
     geographic = out.cloud.crs is not None and out.cloud.crs.is_geographic
     decimals = [DEGREE_DECIMALS if geographic else METRE_DECIMALS] * 2 + [METRE_DECIMALS]
     options = csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="none")
-    headings = [*"xyz", *(_word(_heading(name), ascii_only=False) for name in out.kinds)]
+    headings = [*"xyz", *(_word(name, ascii_only=False) for name in out.kinds)]
     with path.open("wb") as file:
+        if "station_index" in out.kinds:
+            file.writelines(f"# {remark}\n".encode() for remark in stations_of(out.cloud))
         file.write(delimiter.join(headings).encode() + b"\n")
         for piece in out.pieces():
             # The shortest text of a rounded number has no more decimals than it was rounded to.
@@ -128,10 +130,6 @@ def write_text(out: Outgoing, path: Path) -> None:
 def _property(name: str) -> str:
     """A PLY property; CloudCompare takes as scalar field, without asking, what it has called so itself."""
     return _word(name) if name in PLY_NAMES else _word(f"scalar_{name}")
-
-
-def _heading(name: str) -> str:
-    return "station" if name == "station_index" else name
 
 
 def _write_rows(
@@ -201,13 +199,3 @@ def _word(name: str, *, ascii_only: bool = True) -> str:
             "a name that the file's header cannot hold", where=f"attribute {name!r}", expected="one word of ASCII"
         )
     return name
-
-
-def _remarks(out: Outgoing) -> list[str]:
-    """What these formats have only comments for: coordinate systems, epoch and stations."""
-    cloud = out.cloud
-    remarks = [f"crs {crs_line(cloud)}"]
-    if cloud.epoch is not None:
-        remarks.append(f"epoch {cloud.epoch.isoformat()}")
-    stations = [] if cloud.stations is None else cloud.stations.tolist()
-    return remarks + ["station {!r} {!r} {!r}".format(*row) for row in stations]

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import numpy.typing as npt
 
-from sxrisk.scans.writing.outgoing import COLOURS, Outgoing, crs_line
+from sxrisk.scans.writing.outgoing import COLOURS, Outgoing, remarks_of
 
 __all__ = ["VtkArray", "whole_array", "write_vtk", "write_vtp_points"]
 
@@ -152,8 +152,17 @@ def write_vtp_points(out: Outgoing, file: BinaryIO) -> None:
                 ],
             ),
         ],
-        facts={"crs": crs_line(out.cloud)},
+        facts=_facts(out),
     )
+
+
+def _facts(out: Outgoing) -> dict[str, str]:
+    """The remarks on a cloud as texts by their first word; several of one kind are lines of one text."""
+    facts: dict[str, str] = {}
+    for remark in remarks_of(out.cloud):
+        key, _, text = remark.partition(" ")
+        facts[key] = f"{facts[key]}\n{text}" if key in facts else text
+    return facts
 
 
 def _attributes(values: Mapping[str, str]) -> str:

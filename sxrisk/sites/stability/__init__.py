@@ -2,15 +2,19 @@
 
 from sxrisk.sites.stability.caving import caving_height_m, caving_heights
 from sxrisk.sites.stability.faces import graph_faces
+from sxrisk.sites.stability.goaf import goaf_stability
+from sxrisk.sites.stability.measured import WITHOUT_PILLARS
 from sxrisk.sites.stability.methods import (
     METHODS,
     PARAMETERS,
     REASONS,
+    WORDS,
     Method,
     Parameter,
-    class_boundaries,
     methods_table,
+    parameter_title,
 )
+from sxrisk.sites.stability.parameters import StabilityParameters, stability_problems
 from sxrisk.sites.stability.pillar_strength import (
     bieniawski_mpa,
     hedley_grant_mpa,
@@ -22,6 +26,7 @@ from sxrisk.sites.stability.pillar_strength import (
 )
 from sxrisk.sites.stability.pillars import pillar_safety, pillar_stress_mpa
 from sxrisk.sites.stability.ranges import Value, as_value, lognormal, normal, parameter_value, triangular, uniform
+from sxrisk.sites.stability.result import STABILITY_COLUMNS, GoafStability
 from sxrisk.sites.stability.roof import (
     fixed_beam_thickness_m,
     load_transfer_thickness_m,
@@ -48,16 +53,21 @@ __all__ = [
     "METHODS",
     "PARAMETERS",
     "REASONS",
+    "STABILITY_COLUMNS",
+    "WITHOUT_PILLARS",
+    "WORDS",
+    "GoafStability",
     "Method",
     "Parameter",
+    "StabilityParameters",
     "Value",
     "as_value",
     "bieniawski_mpa",
     "caving_height_m",
     "caving_heights",
-    "class_boundaries",
     "critical_span_m",
     "fixed_beam_thickness_m",
+    "goaf_stability",
     "graph_faces",
     "gravity_factor_c",
     "hedley_grant_mpa",
@@ -72,6 +82,7 @@ __all__ = [
     "modified_quality",
     "normal",
     "obert_duvall_mpa",
+    "parameter_title",
     "parameter_value",
     "pillar_safety",
     "pillar_strength_mpa",
@@ -85,6 +96,7 @@ __all__ = [
     "sliding_factor_c",
     "stability_number",
     "stability_probability",
+    "stability_problems",
     "stress_factor_a",
     "thickness_span_thickness_m",
     "triangular",

@@ -12,6 +12,7 @@ from sxrisk.sites.stability.methods import METHODS
 from sxrisk.sites.stability.monte_carlo import Spread, draw_values, spread_of
 from sxrisk.sites.stability.ranges import Value, parameter_values
 from sxrisk.sites.stability.stability_graph import (
+    Form,
     gravity_factor_c,
     hydraulic_radius_m,
     joint_factor_b,
@@ -23,12 +24,20 @@ from sxrisk.sites.stability.stability_graph import (
     stress_factor_a,
 )
 
-__all__ = ["graph_faces"]
+__all__ = ["FACE_WAYS", "graph_faces"]
 
 Array = NDArray[np.float64]
 
-# What each quantity of the graph can be made of, the direct way first.
-_WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+_FIGURES = {"n_prime": "n_prime", "hr_m": "hydraulic_radius_m", "probability_stable": "probability_stable"}
+_FACTORS = ("q_prime", "factor_a", "factor_b", "factor_c")
+_TRANSITION = ("potvin_low_m", "potvin_high_m")
+_COLUMNS = (
+    "face", "evidence", "applied", "reason", "missing", *_FACTORS,
+    *(f"{name}{point}" for name in _FIGURES for point in ("", "_p05", "_p95")), "probability_stable_mean", *_TRANSITION,
+)  # fmt: skip
+
+#: What each quantity of the graph can be made of, the direct way first.
+FACE_WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "q_prime": (("q_prime",), ("rqd", "joint_sets_jn", "joint_roughness_jr", "joint_alteration_ja")),
     "factor_a": (("factor_a",), ("ucs_mpa", "induced_stress_mpa")),
     "factor_b": (("factor_b",), ("joint_angle_deg",)),
@@ -40,7 +49,7 @@ def graph_faces(
     faces: pd.DataFrame,
     parameters: Mapping[str, Any],
     *,
-    form: str = "potvin",
+    form: Form = "potvin",
     draws: int = 100_000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -88,7 +97,11 @@ def graph_faces(
     """
     if "face" not in faces.columns:
         raise MissingFieldError("the faces have no names", where="faces", expected="a column face")
-    names = {name for ways in _WAYS.values() for way in ways for name in way} | {"factor_c", "dip_deg", "joint_dip_deg"}
+    names = {name for ways in FACE_WAYS.values() for way in ways for name in way} | {
+        "factor_c",
+        "dip_deg",
+        "joint_dip_deg",
+    }
     shared = parameter_values({name: value for name, value in parameters.items() if name in names})
     shared_draws = draw_values(shared, draws=draws, seed=seed)
     rows = []
@@ -96,7 +109,7 @@ def graph_faces(
         own = parameter_values({name: face[name] for name in names if name in face})
         drawn = shared_draws | draw_values(own, draws=draws, seed=seed, scope=str(face["face"]))
         rows.append(_face_row(face, {**shared, **own}, set(own), drawn, form))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else list(_COLUMNS))
 
 
 def _failure(face: Mapping[Any, Any]) -> str:
@@ -109,9 +122,9 @@ def _failure(face: Mapping[Any, Any]) -> str:
 
 
 def _face_row(
-    face: Mapping[Any, Any], values: Mapping[str, Value], own: set[str], drawn: Mapping[str, Array], form: str
+    face: Mapping[Any, Any], values: Mapping[str, Value], own: set[str], drawn: Mapping[str, Array], form: Form
 ) -> dict[str, Any]:
-    ways = {quantity: _way(choices, values, own) for quantity, choices in _WAYS.items()}
+    ways = {quantity: _way(choices, values, own) for quantity, choices in FACE_WAYS.items()}
     by_failure = {"": "failure", "gravity": "dip_deg", "sliding": "joint_dip_deg"}[_failure(face)]
     ways["factor_c"] = ("factor_c",) if "factor_c" in values else (by_failure,)
     missing = [need for way in ways.values() for need in way if need not in values]
@@ -122,22 +135,18 @@ def _face_row(
         "reason": "parameter_missing" if missing else "",
         "missing": ", ".join(missing),
     }
-    middle = spread = dict.fromkeys((*ways, "n_prime", "probability_stable", "potvin_low_m", "potvin_high_m"), np.nan)
+    middle = spread = dict.fromkeys((*ways, "n_prime", "probability_stable", *_TRANSITION), np.nan)
     if not missing:
         if "area_m2" in ways["hydraulic_radius_m"]:
             hydraulic_radius_m(values["area_m2"].middle, values["perimeter_m"].middle)  # refuses what no face can have
         middle = _place(ways, {key: np.asarray(value.middle) for key, value in values.items()}, form)
         spread = _place(ways, drawn, form)
-    row |= {key: float(middle[key]) for key in ("q_prime", "factor_a", "factor_b", "factor_c")}
-    for column, key in {
-        "n_prime": "n_prime",
-        "hr_m": "hydraulic_radius_m",
-        "probability_stable": "probability_stable",
-    }.items():
+    row |= {key: float(middle[key]) for key in _FACTORS}
+    for column, key in _FIGURES.items():
         points = Spread(np.nan, np.nan, np.nan) if missing else spread_of(spread[key])
         row |= {column: float(middle[key]), f"{column}_p05": points.p05, f"{column}_p95": points.p95}
     row["probability_stable_mean"] = float(np.mean(spread["probability_stable"]))
-    row |= {key: float(middle[key]) for key in ("potvin_low_m", "potvin_high_m")}
+    row |= {key: float(middle[key]) for key in _TRANSITION}
     return row
 
 
@@ -151,7 +160,7 @@ def _way(choices: tuple[tuple[str, ...], ...], values: Mapping[str, Value], own:
     return max(choices, key=rank)
 
 
-def _place(ways: Mapping[str, tuple[str, ...]], given: Mapping[str, Array], form: str) -> dict[str, Any]:
+def _place(ways: Mapping[str, tuple[str, ...]], given: Mapping[str, Array], form: Form) -> dict[str, Any]:
     def made(quantity: str, make: Any) -> Array:
         names = ways[quantity]
         return given[quantity] if names == (quantity,) else make(*(given[name] for name in names))

@@ -1,8 +1,8 @@
-"""The published methods: what each asks for, how far it is verified, and the class boundaries printed with it."""
+"""The published methods: what each asks for, and how far it is verified."""
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -11,7 +11,17 @@ import pandas as pd
 
 from sxrisk.findings import Evidence
 
-__all__ = ["METHODS", "PARAMETERS", "REASONS", "Method", "Parameter", "class_boundaries", "methods_table"]
+__all__ = [
+    "METHODS",
+    "PARAMETERS",
+    "REASONS",
+    "WORDS",
+    "Method",
+    "Parameter",
+    "method_row",
+    "methods_table",
+    "parameter_title",
+]
 
 _PUBLISHED: Mapping[str, Any] = tomllib.loads(
     files("sxrisk.sites.stability").joinpath("published.toml").read_text(encoding="utf-8")
@@ -130,11 +140,49 @@ def _method(topic: str, name: str, row: Mapping[str, Any]) -> Method:
 PARAMETERS: Mapping[str, Parameter] = {name: _parameter(name, row) for name, row in _PUBLISHED["parameters"].items()}
 #: Why a method was not applied, by code, in Chinese and English.
 REASONS: Mapping[str, Mapping[str, str]] = _PUBLISHED["reasons"]
+#: What is asked for in words: ``zh``, ``en`` and the ``values`` that there are.
+WORDS: Mapping[str, Mapping[str, Any]] = _PUBLISHED["words"]
 #: Every method, by topic and name.
 METHODS: Mapping[str, Mapping[str, Method]] = {
     topic: {name: _method(topic, name, row) for name, row in _PUBLISHED[topic].items()}
     for topic in ("roof", "pillar", "graph", "caving")
 }
+
+
+def method_row(method: Method, missing: Iterable[str] = (), reason: str = "") -> dict[str, Any]:
+    """What every table of results says first of a method: ``method, title_zh, title_en, evidence, applied, reason``
+    and ``missing``, its parameters that nobody gave.
+
+    Examples
+    --------
+    >>> row = method_row(METHODS["pillar"]["bieniawski"], ["in_situ_strength_mpa"])
+    >>> row["applied"], row["reason"], row["missing"]
+    (False, 'parameter_missing', 'in_situ_strength_mpa')
+    """
+    lacking = [] if reason else list(dict.fromkeys(missing))
+    why = reason or ("parameter_missing" if lacking else "")
+    return {
+        "method": method.id,
+        "title_zh": method.zh,
+        "title_en": method.en,
+        "evidence": str(method.evidence),
+        "applied": not why,
+        "reason": why,
+        "missing": ", ".join(lacking),
+    }
+
+
+def parameter_title(name: str, language: str) -> str:
+    """A parameter's name as people read it, in ``zh`` or ``en``.
+
+    Examples
+    --------
+    >>> parameter_title("ucs_mpa", "en"), parameter_title("failure", "en")
+    ('Uniaxial compressive strength', 'Way of failure: gravity or sliding')
+    """
+    if name in WORDS:
+        return str(WORDS[name][language])
+    return str(getattr(PARAMETERS[name], language))
 
 
 def methods_table() -> pd.DataFrame:
@@ -160,36 +208,5 @@ def methods_table() -> pd.DataFrame:
             }
             for group in METHODS.values()
             for method in group.values()
-        ]
-    )
-
-
-def class_boundaries() -> pd.DataFrame:
-    """The class boundaries that were published with the methods, for the reader of a number; no verdict follows.
-
-    Returns
-    -------
-    DataFrame
-        ``method, metric, class, title_zh, title_en, low, high, evidence``; low belongs to the class, high does not.
-
-    Examples
-    --------
-    >>> rows = class_boundaries().query("method == 'lunder_pakalnis'")
-    >>> list(rows["class"]), list(rows["low"])[:2]
-    (['stable', 'unstable', 'failed'], [1.4, 1.0])
-    """
-    return pd.DataFrame(
-        [
-            {
-                "method": row["method"],
-                "metric": row["metric"],
-                "class": row["class"],
-                "title_zh": row["zh"],
-                "title_en": row["en"],
-                "low": float(row.get("min", -math.inf)),
-                "high": float(row.get("below", math.inf)),
-                "evidence": row["evidence"],
-            }
-            for row in _PUBLISHED["boundaries"]
         ]
     )

@@ -75,7 +75,8 @@ def spread_of(drawn: Any) -> Spread:
     Spread(p05=5.0, p50=50.0, p95=95.0)
     """
     drawn = np.asarray(drawn, dtype=np.float64)
-    good = drawn[~np.isnan(drawn)]
+    unknown = np.isnan(drawn)
+    good = drawn[~unknown] if unknown.any() else drawn
     if not good.size:
         return Spread(np.nan, np.nan, np.nan)
     return Spread(*(float(x) for x in np.quantile(good, (0.05, 0.5, 0.95))))

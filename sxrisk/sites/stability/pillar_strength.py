@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxrisk.errors import ParameterError
-from sxrisk.sites.stability.ranges import possible
+from sxrisk.sites.stability.formula import formula
+from sxrisk.sites.stability.methods import METHODS, PARAMETERS
 
 __all__ = [
     "bieniawski_mpa",
@@ -22,25 +23,9 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-def obert_duvall_mpa(width_m: Any, height_m: Any, *, cube_strength_mpa: Any) -> Array:
+@formula("MPa.")
+def obert_duvall_mpa(width_m: Any, height_m: Any, *, cube_strength_mpa: Any) -> Any:
     """Obert and Duvall, ``S = sigma_1 (0.778 + 0.222 w/h)``; evidence V2.
-
-    Parameters
-    ----------
-    width_m, height_m : array_like
-        Least width and height, metres.
-    cube_strength_mpa : array_like
-        sigma_1, strength of a cube of the pillar's rock.
-
-    Returns
-    -------
-    (...) float64 array
-        MPa.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible.
 
     References
     ----------
@@ -51,28 +36,14 @@ def obert_duvall_mpa(width_m: Any, height_m: Any, *, cube_strength_mpa: Any) -> 
     >>> float(obert_duvall_mpa(6, 3, cube_strength_mpa=10).round(9))
     12.22
     """
-    return np.asarray(possible("cube_strength_mpa", cube_strength_mpa) * (0.778 + 0.222 * _slender(width_m, height_m)))
+    return cube_strength_mpa * (0.778 + 0.222 * width_m / height_m)
 
 
-def bieniawski_mpa(width_m: Any, height_m: Any, *, in_situ_strength_mpa: Any) -> Array:
+@formula("MPa.")
+def bieniawski_mpa(width_m: Any, height_m: Any, *, in_situ_strength_mpa: Any) -> Any:
     """Bieniawski, ``S = sigma_m (0.64 + 0.36 w/h)``; evidence V2, for w/h below 5.
 
-    Parameters
-    ----------
-    width_m, height_m : array_like
-        Least width and height, metres.
-    in_situ_strength_mpa : array_like
-        sigma_m, strength of a large cube in the mine; not the laboratory's.
-
-    Returns
-    -------
-    (...) float64 array
-        MPa; also beyond w/h 5, where :func:`pillar_safety` leaves the formula out.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible.
+    Beyond w/h 5 it is computed here, and left out by :func:`pillar_safety`.
 
     References
     ----------
@@ -83,31 +54,14 @@ def bieniawski_mpa(width_m: Any, height_m: Any, *, in_situ_strength_mpa: Any) ->
     >>> float(bieniawski_mpa(6, 3, in_situ_strength_mpa=10).round(9))
     13.6
     """
-    strength = possible("in_situ_strength_mpa", in_situ_strength_mpa)
-    return np.asarray(strength * (0.64 + 0.36 * _slender(width_m, height_m)))
+    return in_situ_strength_mpa * (0.64 + 0.36 * width_m / height_m)
 
 
-def mark_bieniawski_mpa(width_m: Any, height_m: Any, length_m: Any, *, in_situ_strength_mpa: Any) -> Array:
+@formula("MPa.")
+def mark_bieniawski_mpa(width_m: Any, height_m: Any, length_m: Any, *, in_situ_strength_mpa: Any) -> Any:
     """Mark and Bieniawski, ``S = sigma_m (0.64 + 0.54 w/h - 0.18 w^2/(h L))``.
 
     Evidence V2 for 0.64 and 0.54, C for 0.18: the only value that gives Bieniawski's formula for a square pillar.
-
-    Parameters
-    ----------
-    width_m, height_m, length_m : array_like
-        Least width, height and length, metres; the length is at least the width.
-    in_situ_strength_mpa : array_like
-        sigma_m as for :func:`bieniawski_mpa`.
-
-    Returns
-    -------
-    (...) float64 array
-        MPa.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible or a length is less than its width.
 
     References
     ----------
@@ -118,36 +72,19 @@ def mark_bieniawski_mpa(width_m: Any, height_m: Any, length_m: Any, *, in_situ_s
     >>> float(mark_bieniawski_mpa(6, 3, 12, in_situ_strength_mpa=10).round(9))
     15.4
     """
-    width, length = possible("width_m", width_m), possible("length_m", length_m)
-    if np.any(length < width):
+    if np.any(length_m < width_m):
         raise ParameterError(
             "a pillar's length is less than its width", where="length_m", expected="the longer of its two sides"
         )
-    slender = _slender(width, height_m)
-    strength = possible("in_situ_strength_mpa", in_situ_strength_mpa)
-    return np.asarray(strength * (0.64 + slender * (0.54 - 0.18 * width / length)))
+    return in_situ_strength_mpa * (0.64 + width_m / height_m * (0.54 - 0.18 * width_m / length_m))
 
 
-def salamon_munro_mpa(width_m: Any, height_m: Any) -> Array:
+@formula("MPa.")
+def salamon_munro_mpa(width_m: Any, height_m: Any) -> Any:
     """Salamon and Munro, ``S = 7.176 w^0.46 / h^0.66`` for coal pillars.
 
     Evidence V2 for the exponents and for 1320 psi with feet; C for 7.176 MPa with metres
     (1320 psi are 9.101 MPa, times 0.3048^0.2).
-
-    Parameters
-    ----------
-    width_m, height_m : array_like
-        Metres.
-
-    Returns
-    -------
-    (...) float64 array
-        MPa.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible.
 
     References
     ----------
@@ -158,28 +95,14 @@ def salamon_munro_mpa(width_m: Any, height_m: Any) -> Array:
     >>> float(salamon_munro_mpa(1, 1))
     7.176
     """
-    return np.asarray(7.176 * possible("width_m", width_m) ** 0.46 / possible("height_m", height_m) ** 0.66)
+    return 7.176 * width_m**0.46 / height_m**0.66
 
 
-def hedley_grant_mpa(width_m: Any, height_m: Any, *, hedley_grant_strength_mpa: Any) -> Array:
+@formula("MPa.")
+def hedley_grant_mpa(width_m: Any, height_m: Any, *, hedley_grant_strength_mpa: Any) -> Any:
     """Hedley and Grant, ``S = K w^0.5 / h^0.75`` (metres); evidence G+.
 
-    Parameters
-    ----------
-    width_m, height_m : array_like
-        Metres.
-    hedley_grant_strength_mpa : array_like
-        K of this rock: 133 MPa at Elliot Lake (strength 230 MPa), about 0.58 to 0.7 of the uniaxial strength elsewhere.
-
-    Returns
-    -------
-    (...) float64 array
-        MPa.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible.
+    K is the rock's own: 133 MPa at Elliot Lake (strength 230 MPa), elsewhere about 0.58 to 0.7 of the uniaxial one.
 
     References
     ----------
@@ -190,33 +113,16 @@ def hedley_grant_mpa(width_m: Any, height_m: Any, *, hedley_grant_strength_mpa: 
     >>> float(hedley_grant_mpa(4, 16, hedley_grant_strength_mpa=100))
     25.0
     """
-    strength = possible("hedley_grant_strength_mpa", hedley_grant_strength_mpa)
-    return np.asarray(strength * np.sqrt(possible("width_m", width_m)) / possible("height_m", height_m) ** 0.75)
+    return hedley_grant_strength_mpa * np.sqrt(width_m) / height_m**0.75
 
 
-def lunder_pakalnis_mpa(width_m: Any, height_m: Any, *, ucs_mpa: Any) -> Array:
+@formula("MPa.")
+def lunder_pakalnis_mpa(width_m: Any, height_m: Any, *, ucs_mpa: Any) -> Any:
     """Lunder and Pakalnis's confinement formula, ``S = 0.44 UCS (0.68 + 0.52 kappa)``.
 
     Evidence V2 for 0.68 and 0.52, G+ for 0.44 and for the mean confinement
     ``C = 0.46 log10(w/h + 0.75)^(1.4/(w/h))``; ``kappa = tan(acos((1 - C)/(1 + C)))``, which is ``2 sqrt(C)/(1 - C)``.
-    Code is about that leaves out 0.44 and is 2.3 times too strong.
-
-    Parameters
-    ----------
-    width_m, height_m : array_like
-        Metres.
-    ucs_mpa : array_like
-        Uniaxial compressive strength of the intact rock.
-
-    Returns
-    -------
-    (...) float64 array
-        MPa; NaN where w/h is 0.25 or less.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible.
+    NaN where w/h is 0.25 or less. Code is about that leaves out 0.44 and is 2.3 times too strong.
 
     References
     ----------
@@ -227,24 +133,20 @@ def lunder_pakalnis_mpa(width_m: Any, height_m: Any, *, ucs_mpa: Any) -> Array:
     >>> float(lunder_pakalnis_mpa(4, 4, ucs_mpa=100).round(2))
     42.23
     """
-    slender = _slender(width_m, height_m)
+    slender = width_m / height_m
     slender = np.where(slender > 0.25, slender, np.nan)
     confinement = 0.46 * np.log10(slender + 0.75) ** (1.4 / slender)
     kappa = 2.0 * np.sqrt(confinement) / (1.0 - confinement)
-    return np.asarray(0.44 * possible("ucs_mpa", ucs_mpa) * (0.68 + 0.52 * kappa))
+    return 0.44 * ucs_mpa * (0.68 + 0.52 * kappa)
 
 
-def _slender(width_m: Any, height_m: Any) -> Array:
-    return np.asarray(possible("width_m", width_m) / possible("height_m", height_m))
-
-
-_FORMULAS: Mapping[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
-    "obert_duvall": (obert_duvall_mpa, ("cube_strength_mpa",)),
-    "bieniawski": (bieniawski_mpa, ("in_situ_strength_mpa",)),
-    "mark_bieniawski": (mark_bieniawski_mpa, ("length_m", "in_situ_strength_mpa")),
-    "salamon_munro": (salamon_munro_mpa, ()),
-    "hedley_grant": (hedley_grant_mpa, ("hedley_grant_strength_mpa",)),
-    "lunder_pakalnis": (lunder_pakalnis_mpa, ("ucs_mpa",)),
+_FORMULAS: Mapping[str, Callable[..., Array]] = {
+    "obert_duvall": obert_duvall_mpa,
+    "bieniawski": bieniawski_mpa,
+    "mark_bieniawski": mark_bieniawski_mpa,
+    "salamon_munro": salamon_munro_mpa,
+    "hedley_grant": hedley_grant_mpa,
+    "lunder_pakalnis": lunder_pakalnis_mpa,
 }
 
 
@@ -277,8 +179,8 @@ def pillar_strength_mpa(method: str, width_m: Any, height_m: Any, **given: Any) 
     """
     if method not in _FORMULAS:
         raise ParameterError(f"{method!r} is no pillar formula", expected=f"one of {', '.join(_FORMULAS)}")
-    formula, needs = _FORMULAS[method]
+    needs = [name for name in METHODS["pillar"][method].needs if name in PARAMETERS]
     missing = [name for name in needs if name not in given]
     if missing:
         raise ParameterError(f"{', '.join(missing)} is missing", where=method, expected="a value the method needs")
-    return formula(width_m, height_m, **{name: given[name] for name in needs})
+    return _FORMULAS[method](width_m, height_m, **{name: given[name] for name in needs})

@@ -8,10 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sxrisk.errors import MissingFieldError, ParameterError
-from sxrisk.sites.stability.methods import METHODS, Method
+from sxrisk.sites.stability.formula import formula
+from sxrisk.sites.stability.methods import METHODS, WORDS, Method, method_row
 from sxrisk.sites.stability.monte_carlo import draw_values, spread_of
 from sxrisk.sites.stability.pillar_strength import pillar_strength_mpa
-from sxrisk.sites.stability.ranges import Value, parameter_values, possible
+from sxrisk.sites.stability.ranges import Value, parameter_values
 
 __all__ = ["pillar_safety", "pillar_stress_mpa"]
 
@@ -19,32 +20,13 @@ Array = NDArray[np.float64]
 
 _GEOMETRY = ("width_m", "height_m", "length_m", "bord_m", "plan_area_m2", "tributary_area_m2", "depth_m")
 _ROCK = ("unit_weight_kn_m3", "cube_strength_mpa", "in_situ_strength_mpa", "hedley_grant_strength_mpa", "ucs_mpa")
-_MINERALS = ("coal", "non_coal")
 
 
-def pillar_stress_mpa(depth_m: Any, *, unit_weight_kn_m3: Any, plan_area_m2: Any, tributary_area_m2: Any) -> Array:
+@formula("MPa.")
+def pillar_stress_mpa(depth_m: Any, *, unit_weight_kn_m3: Any, plan_area_m2: Any, tributary_area_m2: Any) -> Any:
     """Mean stress on a pillar by the tributary area, ``gamma H A_t / A_p = gamma H / (1 - e)``.
 
     Evidence V2. For a square pillar of width w between bords of width B, ``A_t / A_p = (w + B)^2 / w^2``.
-
-    Parameters
-    ----------
-    depth_m : array_like
-        Depth H below the surface, metres.
-    unit_weight_kn_m3 : array_like
-        Of the overburden.
-    plan_area_m2, tributary_area_m2 : array_like
-        Of the pillar, and of all that it carries, itself included.
-
-    Returns
-    -------
-    (...) float64 array
-        MPa.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible, or a pillar carries less than its own area.
 
     References
     ----------
@@ -55,18 +37,15 @@ def pillar_stress_mpa(depth_m: Any, *, unit_weight_kn_m3: Any, plan_area_m2: Any
     >>> float(pillar_stress_mpa(100, unit_weight_kn_m3=25, plan_area_m2=25, tributary_area_m2=100))
     10.0
     """
-    plan, tributary = possible("plan_area_m2", plan_area_m2), possible("tributary_area_m2", tributary_area_m2)
-    short = tributary < plan
+    short = tributary_area_m2 < plan_area_m2
     if np.any(short):
-        ratio = np.broadcast_to(tributary / plan, short.shape)[short]
+        ratio = np.broadcast_to(tributary_area_m2 / plan_area_m2, short.shape)[short]
         raise ParameterError(
             f"the tributary area is {ratio.flat[0]:.3g} of the pillar's own",
             where="tributary_area_m2",
             expected="at least the pillar's plan area",
         )
-    return np.asarray(
-        possible("unit_weight_kn_m3", unit_weight_kn_m3) * possible("depth_m", depth_m) * (tributary / plan) / 1000.0
-    )
+    return unit_weight_kn_m3 * depth_m * (tributary_area_m2 / plan_area_m2) / 1000.0
 
 
 def pillar_safety(
@@ -118,8 +97,9 @@ def pillar_safety(
     >>> table.loc["hedley_grant", "missing"]
     'hedley_grant_strength_mpa'
     """
-    if mineral is not None and mineral not in _MINERALS:
-        raise ParameterError(f"the mineral is {mineral!r}", where="mineral", expected=" or ".join(_MINERALS))
+    if mineral is not None and mineral not in WORDS["mineral"]["values"]:
+        expected = " or ".join(WORDS["mineral"]["values"])
+        raise ParameterError(f"the mineral is {mineral!r}", where="mineral", expected=expected)
     if "id" not in pillars.columns or pillars["id"].duplicated().any():
         raise MissingFieldError("the pillars have no unique ids", where="pillars", expected="a column id")
     rock = parameter_values({name: parameters[name] for name in (*_ROCK, "depth_m") if name in parameters})
@@ -144,30 +124,24 @@ def _pillar_rows(
         missing = [*missing_for_stress, *(need for need in method.needs if need not in values and need != "mineral")]
         if "mineral" in method.needs and mineral is None:
             missing.append("mineral")
-        reason = "parameter_missing" if missing else ""
+        reason = ""
         if mineral is not None and method.mineral not in ("", mineral):
             reason, missing = "made_for_coal", []
         low, high = method.width_to_height
         slender = float(middles["width_m"] / middles["height_m"]) if {"width_m", "height_m"} <= set(values) else np.nan
-        if not reason and not low < slender < high:
+        if not reason and not missing and not low < slender < high:
             reason = "outside_stated_range"
         row: dict[str, Any] = {
             "id": name,
-            "method": method.id,
-            "title_zh": method.zh,
-            "title_en": method.en,
-            "evidence": str(method.evidence),
-            "applied": not reason,
+            **method_row(method, missing, reason),
             "width_to_height": slender,
             "stress_mpa": float(stress[0]) if stress else np.nan,
             **dict.fromkeys(("strength_mpa", "fos", "fos_p05", "fos_p50", "fos_p95"), np.nan),
             "probability_below_1": np.nan,
             "share_outside": np.nan,
             "governing": False,
-            "reason": reason,
-            "missing": ", ".join(dict.fromkeys(missing)),
         }
-        if stress and not reason:
+        if stress and row["applied"]:
             used = {*needed, *method.needs}
             exact = all(value.is_exact for key, value in values.items() if key in used)
             row |= _safety(method, middles, drawn, stress, exact=exact)

@@ -109,8 +109,8 @@ class Value:
             return np.where(u < at_mode, rising, high - np.sqrt((1.0 - u) * (high - low) * (high - mode)))
         centre, sigma = self.numbers
         if self.kind == "normal":
-            return np.clip(centre + sigma * ndtri(u), self.low, self.high)
-        return np.clip(centre * np.exp(sigma * ndtri(u)), max(self.low, 0.0), self.high)
+            return _held(centre + sigma * ndtri(u), self.low, self.high)
+        return _held(centre * np.exp(sigma * ndtri(u)), self.low, self.high)
 
     def sample(self, rng: np.random.Generator, draws: int) -> Array:
         """Independent draws.
@@ -131,8 +131,9 @@ class Value:
         """
         if self.is_exact:
             return np.asarray(self.numbers[0])
-        # Both ends are kept out: the tails of a normal distribution are endless there.
-        return self.quantile(np.clip(rng.random(draws), 2.0**-54, 1.0 - 2.0**-53))
+        share = rng.random(draws)
+        # The tails of a normal distribution are endless; 1 is never drawn.
+        return self.quantile(np.maximum(share, 2.0**-54, out=share))
 
     def _share_below(self, x: float) -> float:
         if math.isinf(x):
@@ -294,6 +295,12 @@ def possible(name: str, values: Any) -> Array:
     if bad.any():
         raise ParameterError(f"the value is {array[bad].flat[0]:g}", where=name, expected=parameter.expected)
     return array
+
+
+def _held(x: Array, low: float, high: float) -> Array:
+    """Rounding at a limit, where there is one, stays inside it."""
+    x = np.maximum(x, low) if math.isfinite(low) else x
+    return np.minimum(x, high) if math.isfinite(high) else x
 
 
 def _possible(x: Any, parameter: Parameter) -> Any:

@@ -3,47 +3,24 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sxrisk.sites.stability.ranges import possible
+from sxrisk.sites.stability.formula import formula
 
 __all__ = ["STANDARD_GRAVITY", "critical_span_m", "scaled_span_m", "scaled_span_thickness_m"]
-
-Array = NDArray[np.float64]
 
 #: Metres per second squared: from a unit weight in kN/m3 to the density in t/m3 that Carter's formula has.
 STANDARD_GRAVITY = 9.80665
 
 
+@formula("Metres; the crown counts as stable where it is below :func:`critical_span_m`.")
 def scaled_span_m(
-    span_m: Any, thickness_m: Any, *, unit_weight_kn_m3: Any, strike_length_m: Any, foliation_dip_deg: Any
-) -> Array:
+    span_m: Any, available_m: Any, *, unit_weight_kn_m3: Any, strike_length_m: Any, foliation_dip_deg: Any
+) -> Any:
     """Carter's scaled crown span ``C_s = S (gamma / (T (1 + S_R) (1 - 0.4 cos theta)))^0.5``.
 
     Evidence G+. S is the span, T the thickness of the crown, S_R the span over the length along strike, theta the dip
     of foliation or ore, gamma the density in t/m3. The formula is for steep stopes; Carter's own form for flat ones is
     not among the texts that sxrisk's criteria were compiled from.
-
-    Parameters
-    ----------
-    span_m, thickness_m : array_like
-        Metres.
-    unit_weight_kn_m3 : array_like
-        Of the rock; over the standard acceleration it is the density in t/m3.
-    strike_length_m : array_like
-        Length of the opening along strike, metres.
-    foliation_dip_deg : array_like
-        0 to 90 degrees.
-
-    Returns
-    -------
-    (...) float64 array
-        Metres; the crown counts as stable where it is below :func:`critical_span_m`.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible.
 
     References
     ----------
@@ -54,32 +31,18 @@ def scaled_span_m(
     >>> float(scaled_span_m(10, 9, unit_weight_kn_m3=26.48, strike_length_m=30, foliation_dip_deg=90).round(2))
     4.74
     """
-    span = possible("span_m", span_m)
-    density = possible("unit_weight_kn_m3", unit_weight_kn_m3) / STANDARD_GRAVITY
-    shape = 1.0 + span / possible("strike_length_m", strike_length_m)
-    lean = 1.0 - 0.4 * np.cos(np.radians(possible("foliation_dip_deg", foliation_dip_deg)))
-    return np.asarray(span * np.sqrt(density / (possible("available_m", thickness_m) * shape * lean)))
+    density = unit_weight_kn_m3 / STANDARD_GRAVITY
+    shape = 1.0 + span_m / strike_length_m
+    lean = 1.0 - 0.4 * np.cos(np.radians(foliation_dip_deg))
+    return span_m * np.sqrt(density / (available_m * shape * lean))
 
 
-def critical_span_m(rock_quality_q: Any) -> Array:
+@formula("Metres.")
+def critical_span_m(rock_quality_q: Any) -> Any:
     """Scaled span that a rock mass just carries, ``S_c = 3.3 Q^0.43 sinh(Q)^0.0016``.
 
-    Evidence G+. The probability that goes with a ratio of both is not in the source, so none is given.
-
-    Parameters
-    ----------
-    rock_quality_q : array_like
-        Barton's Q, with stress and water.
-
-    Returns
-    -------
-    (...) float64 array
-        Metres.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible.
+    Evidence G+. Q is Barton's, with stress and water. The probability that goes with a ratio of both is not in the
+    source, so none is given.
 
     References
     ----------
@@ -90,31 +53,17 @@ def critical_span_m(rock_quality_q: Any) -> Array:
     >>> float(critical_span_m(1.0).round(4))
     3.3009
     """
-    q = possible("rock_quality_q", rock_quality_q)
+    q = rock_quality_q
     # ln sinh Q without overflow: Q goes to 1000.
     log_sinh = q + np.log(-np.expm1(-2.0 * q)) - np.log(2.0)
-    return np.asarray(3.3 * q**0.43 * np.exp(0.0016 * log_sinh))
+    return 3.3 * q**0.43 * np.exp(0.0016 * log_sinh)
 
 
+@formula("Metres.")
 def scaled_span_thickness_m(
     span_m: Any, *, rock_quality_q: Any, unit_weight_kn_m3: Any, strike_length_m: Any, foliation_dip_deg: Any
-) -> Array:
+) -> Any:
     """Thickness at which the scaled span equals the critical one, by solving both formulas for T.
-
-    Parameters
-    ----------
-    span_m, rock_quality_q, unit_weight_kn_m3, strike_length_m, foliation_dip_deg
-        As for :func:`scaled_span_m` and :func:`critical_span_m`.
-
-    Returns
-    -------
-    (...) float64 array
-        Metres.
-
-    Raises
-    ------
-    ParameterError
-        If a value is impossible.
 
     Examples
     --------
@@ -130,4 +79,4 @@ def scaled_span_thickness_m(
         strike_length_m=strike_length_m,
         foliation_dip_deg=foliation_dip_deg,
     )
-    return np.asarray((at_one_metre / critical_span_m(rock_quality_q)) ** 2)
+    return (at_one_metre / critical_span_m(rock_quality_q)) ** 2

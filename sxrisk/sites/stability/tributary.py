@@ -11,8 +11,10 @@ from sxrisk.errors import GeometryError, ParameterError
 
 __all__ = ["tributary_areas"]
 
+_SPACING_M = 0.25
 
-def tributary_areas(pillars: Sequence[Any], outline: Any, *, spacing_m: float = 0.25) -> pd.DataFrame:
+
+def tributary_areas(pillars: Sequence[Any], outline: Any, *, spacing_m: float | None = None) -> pd.DataFrame:
     """Share the roof of a mined room out: every place goes to the nearest pillar, or to the solid rock around.
 
     Parameters
@@ -21,9 +23,9 @@ def tributary_areas(pillars: Sequence[Any], outline: Any, *, spacing_m: float = 
         Outlines in plan, metres, of any shape, inside the room and apart from each other.
     outline : shapely Polygon
         Outer edge of the mined room; its holes are not looked at.
-    spacing_m : float
+    spacing_m : float, optional
         Distance of the points that stand for an outline, metres; the border between neighbours is known to about
-        ``spacing^2 / (4 bord)``.
+        ``spacing^2 / (4 bord)``. By default 0.25 m, or half the narrowest bord where that is less.
 
     Returns
     -------
@@ -44,12 +46,14 @@ def tributary_areas(pillars: Sequence[Any], outline: Any, *, spacing_m: float = 
     >>> float(room.loc[0, "plan_area_m2"]), round(float(room.loc[0, "tributary_area_m2"]))
     (25.0, 97)
     """
-    if not 0 < spacing_m < np.inf:
+    if spacing_m is not None and not 0 < spacing_m < np.inf:
         raise ParameterError(f"the spacing is {spacing_m}", where="spacing_m", expected="metres above 0")
     _check(pillars, outline)
     room = shapely.Polygon(outline.exterior)
     bord = _narrowest_bord_m(pillars, room)
-    if spacing_m > bord:
+    if spacing_m is None:
+        spacing_m = min(_SPACING_M, bord / 2.0)
+    elif spacing_m > bord:
         raise ParameterError(
             f"the spacing is {spacing_m:g} m and the narrowest bord {bord:.3g} m",
             where="spacing_m",
