@@ -5,6 +5,7 @@ import re
 import shlex
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from sxrisk.errors import InputError, ProjectError
 from sxrisk.layers import KINDS, kind
 from sxrisk.layers._formats import suffixes
 from sxrisk.rules import load_catalogue
+from sxrisk.sites.stability import PARAMETERS
 
 # Suffixes that the page names by the format's own name.
 FORMAT_NAMES = {
@@ -218,6 +220,36 @@ def test_python_of_the_page_on_scans_runs(repository: Path, pit: Path, monkeypat
     raised = (np.abs(result.core_points[:, :2] - [394_320.0, 4_196_520.0]) < 2.5).all(axis=1)
     assert np.nanmedian((result.distance / result.normals[:, 2])[raised]) == pytest.approx(0.5, abs=0.03)
     assert bodies["volume_m3"].abs().max() == pytest.approx(0.5 * 8.0 * 8.0, rel=0.25)
+
+
+def test_the_page_on_goafs_runs(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (repository / "docs" / "goafs.md").read_text(encoding="utf-8")
+    for name in ("scans", "sample_data"):
+        (tmp_path / name).symlink_to(repository / name)
+    county = (repository / "county.toml").read_text(encoding="utf-8")
+    rock = re.search(r"^\[sites\.goaf-01\.stability\]\n.*?(?=^# ──)", county, re.MULTILINE | re.DOTALL)
+    assert rock is not None
+    text = rock[0].replace("[sites.goaf-01.stability]\n", "").replace("sites.goaf-01.stability.", "")
+    (tmp_path / "rock.toml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SXRISK_LANG", "en")
+    typed = re.findall(r"^    sxrisk (goaf .*)$", page, re.MULTILINE)
+    assert len(typed) == 4
+    for line in typed:
+        assert main(shlex.split(line)) == 0, f"{line}: {capsys.readouterr().err}"
+    shown = capsys.readouterr().out
+    for row in re.findall(r"^    │ ([^│]*?) +│", page, re.MULTILINE):
+        assert row in shown, row
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "goafs.md", "exec"), names)
+    body = names["body"]
+    # An ellipsoid of 15, 15 and 10 m within the shell.
+    assert body.volume_low_m3 < 4.0 / 3.0 * np.pi * 15 * 15 * 10 < body.volume_high_m3
+    for name in re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE):
+        assert name in PARAMETERS
 
 
 @pytest.mark.parametrize(

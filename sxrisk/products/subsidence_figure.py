@@ -70,7 +70,7 @@ def draw_subsidence(
         **findings[findings["rule_id"] == "BD-GRADE"].set_index("object_id")["result"].to_dict(),
     }
     with chinese_figures():
-        figure = Figure(figsize=(6.2 * columns + 1.0, 5.4 * rows + 0.6), layout="constrained")
+        figure = Figure(figsize=(6.2 * columns + 1.0, 6.2 * rows + 0.6), layout="constrained")
         for number, goaf in enumerate(shown, start=1):
             axes = figure.add_subplot(rows, columns, number)
             _basin(figure, axes, basins[goaf], language)
@@ -164,4 +164,5 @@ def _legend(axes: Any, counts: Mapping[str, int], language: Language) -> None:
             else:
                 text = label("figure", "damage_grade", language, grade=grade, count=count)
             handles.append(Patch(facecolor=_GRADES[grade], edgecolor="#3a4652", label=text))
-    axes.legend(handles=handles, loc="upper left", fontsize=7, framealpha=0.85)
+    # Below the picture: above it would hide the houses.
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=7, frameon=False)

@@ -61,6 +61,18 @@ def test_mesh_of_scans_and_of_bare_points(tmp_path: Path, capsys: pytest.Capture
     assert told["volume_m3"] == pytest.approx(4 / 3 * np.pi * 125, rel=0.03)
 
 
+def test_an_elevation_model_that_cannot_be_used_is_said_and_nothing_written(
+    tmp_path: Path, room: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    dem = repository / "sample_data" / "dem.tif"
+    assert run("measure", room, "--dem", dem, "--out", out) == 2
+    assert "height system" in capsys.readouterr().err
+    assert run("measure", room, "--dem", dem, "--height-offset", 0, "--out", out) == 2
+    assert "does not cover the goaf" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_measure_a_mesh_with_its_neighbours(tmp_path: Path, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     upper = saved(manifold3d.Manifold.cube((30, 16, 4), True).translate((10, 0, 12)), tmp_path / "upper.ply")
     old = saved(manifold3d.Manifold.cube((10, 10, 10), True).translate((32, 0, 0)), tmp_path / "old.stl", inward=True)

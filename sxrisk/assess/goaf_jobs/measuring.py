@@ -11,13 +11,19 @@ import shapely
 from sxrisk.assess.scan_jobs.filters import write_frame
 from sxrisk.assess.scan_jobs.opening import AS_STATED, Reading, is_mesh
 from sxrisk.crs import PlanTransform, plan_transform
-from sxrisk.errors import FileFormatError, GeometryError, ParameterError
+from sxrisk.errors import FileFormatError, GeometryError, InputError, ParameterError
 from sxrisk.layers import read_dem
 from sxrisk.scans import Scan, whole_file
 from sxrisk.sites.goafs import Neighbour, measure_goaf_mesh, measure_goaf_scans
 from sxrisk.surfaces import Mesh, mesh_cavity, read_mesh, surface_mesh
 
 __all__ = ["measure_goaf_folder", "mesh_goaf_file", "read_closed_mesh", "read_neighbours"]
+
+
+_NO_DEPTH = {
+    "height_systems_unknown_or_unequal": "its height system, or the goaf's, is unknown, or they differ",
+    "dem_does_not_cover": "the elevation model does not cover the goaf",
+}
 
 
 def mesh_goaf_file(
@@ -156,6 +162,12 @@ def measure_goaf_folder(
         scans = [scan.read() for scan in reading.scans(inputs)]
         epochs = [part for part in (scans[:n_before], scans[n_before:]) if part]
         found = measure_goaf_scans(epochs, change_parameters=change_parameters, **common)
+    if dem is not None and (state := found.result.summary["depth"]) != "measured":
+        # Who names an elevation model wants the rock above: a result without it would look like one with it.
+        raise InputError(
+            _NO_DEPTH[state], where=dem, expected="an elevation model over the goaf, in its height system",
+            remedy="Name the goaf's system with --vertical-crs, or the step between both with --height-offset",
+        )  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
     found.result.write_artefacts(output)
     _write_table(found.result.measurements.drop(columns="geometry"), output / "measurements.csv")

@@ -26,6 +26,10 @@ _LAZY = {
     "volume_below": "water",
     "GoafChange": "change",
     "goaf_change": "change",
+    "InferredGoaf": "inferred",
+    "VoidModel": "inferred",
+    "infer_goafs": "inferred",
+    "void_probability": "inferred",
 }
 
 __all__ = [
@@ -35,7 +39,9 @@ __all__ = [
     "GoafFace",
     "GoafMeasurement",
     "GoafShape",
+    "InferredGoaf",
     "Neighbour",
+    "VoidModel",
     "VolumeInterval",
     "WaterBelow",
     "convergence",
@@ -46,11 +52,13 @@ __all__ = [
     "goaf_change",
     "goaf_sections",
     "goaf_shape",
+    "infer_goafs",
     "measure_goaf",
     "measure_goaf_mesh",
     "measure_goaf_scans",
     "new_overhangs",
     "plan_overlap",
+    "void_probability",
     "volume_below",
 ]
 
